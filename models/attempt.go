@@ -1,0 +1,69 @@
+package models
+
+import "time"
+
+// Attempt is one HTTP call of a delivery, with its outcome. That a call fails is data here, not an error.
+type Attempt struct {
+	DeliveryID     ID
+	OrganizationID ID
+	Number         int // 1 for the first
+	StartedAt      time.Time
+	Timings        Timings
+
+	Success    bool
+	Reason     Reason // "" on success
+	Detail     string // a sentence for people, without secrets; "" on success
+	StatusCode int    // of the last answer; 0 where there was none
+	// RetryAfter is how long the receiver asked us to wait (Retry-After of a 429 or 503), 0 where it did not.
+	RetryAfter time.Duration
+
+	Endpoint        string   // where the last request of the attempt went, without query
+	Redirects       int      // followed
+	RequestHeaders  []string // "Name: value" lines as sent; values of the subscription's own headers are masked
+	ResponseHeaders []string // "Name: value" lines of the last answer, bounded
+	ResponseBody    []byte   // the beginning of the last answer's body, bounded
+	BodyTruncated   bool     // the answer went on after what was kept
+}
+
+// Timings are the parts of an attempt. A part that did not happen, as on a reused connection, is 0.
+type Timings struct {
+	DNS       time.Duration
+	Connect   time.Duration
+	TLS       time.Duration
+	FirstByte time.Duration // from the start of the attempt to the first byte of the answer
+	Total     time.Duration
+}
+
+// Job is all that one attempt of a delivery needs.
+type Job struct {
+	Delivery Delivery
+	Event    *Event
+	// Matched is the subscription as it was when the event was accepted. It decides the body and its format.
+	Matched *Subscription
+	// Current is the subscription as it is now. It decides the address, the secret, the static headers and the limits.
+	Current *Subscription
+}
+
+// Result is an attempt's outcome and what it does to the delivery, to be recorded in one transaction.
+type Result struct {
+	Delivery Delivery // as it was when the attempt started; Owner fences the record
+	Attempt  *Attempt // nil where the delivery was stopped before it was sent
+	Status   DeliveryStatus
+	DueAt    time.Time // when Status is retrying
+	Owed     bool      // when Status is retrying
+	Reason   Reason
+}
+
+// Want asks for queued deliveries of one subscription.
+type Want struct {
+	SubscriptionID ID
+	Limit          int
+}
+
+// Pulse is what the retrier learns from one look at the database.
+type Pulse struct {
+	Revision int64 // of the rules
+	Due      bool  // some queued delivery is due
+	Stopped  bool  // some subscription was stopped and its waiting deliveries are to be canceled
+	Silent   bool  // some instance has not been heard of for too long
+}

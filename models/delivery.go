@@ -1,0 +1,102 @@
+package models
+
+import "time"
+
+// DeliveryStatus is where a delivery stands.
+type DeliveryStatus string
+
+// The statuses. Parked is reached only through suspension of the endpoint.
+const (
+	StatusPending    DeliveryStatus = "pending"    // waits for its first attempt, or was given back by an instance
+	StatusDelivering DeliveryStatus = "delivering" // an instance owns it and is sending or about to
+	StatusRetrying   DeliveryStatus = "retrying"   // the last attempt failed; the next is due at DueAt
+	StatusParked     DeliveryStatus = "parked"     // held because its endpoint is suspended
+	StatusDelivered  DeliveryStatus = "delivered"  // an attempt succeeded
+	StatusFailed     DeliveryStatus = "failed"     // no attempt is left
+	StatusCanceled   DeliveryStatus = "canceled"   // the subscription stopped it: deleted, disabled, or auto_retry went off
+)
+
+// Statuses lists every status in the order of a delivery's life.
+func Statuses() []DeliveryStatus {
+	return []DeliveryStatus{
+		StatusPending, StatusDelivering, StatusRetrying, StatusParked, StatusDelivered, StatusFailed, StatusCanceled,
+	}
+}
+
+// Terminal reports whether nothing more will happen to a delivery in this status.
+func (s DeliveryStatus) Terminal() bool {
+	return s == StatusDelivered || s == StatusFailed || s == StatusCanceled
+}
+
+// Delivery is one event for one subscription: the unit of retry.
+type Delivery struct {
+	ID             ID
+	OrganizationID ID
+	EventRef       ID // key of the event in storage
+	EventID        ID // id of the event as everyone sees it
+	EventName      string
+	Sandbox        bool
+	SubscriptionID ID
+	// SubscriptionVersion is the version of the subscription that matched. It decides the body, so that the bytes of a retry equal
+	// those of the first attempt whatever has changed since.
+	SubscriptionVersion int
+
+	Status   DeliveryStatus
+	Attempts int       // made so far
+	Owner    int64     // the instance that is sending it; 0 unless delivering
+	DueAt    time.Time // when the next attempt may start; meaningful while pending or retrying
+	// Owed marks the single retry after a first attempt that timed out under auto_retry off. Switching auto_retry off does not
+	// cancel it, because it is not a consequence of auto_retry.
+	Owed bool
+	// Reason is why the last attempt failed, or why the delivery was canceled; "" when neither happened.
+	Reason    Reason
+	CreatedAt time.Time
+	UpdatedAt time.Time
+}
+
+// Reason says in one word why an attempt failed or a delivery was canceled.
+type Reason string
+
+// Why an attempt failed.
+const (
+	ReasonDNS              Reason = "dns"                // the name did not resolve in time
+	ReasonConnect          Reason = "connect"            // no connection: refused, unreachable
+	ReasonTLS              Reason = "tls"                // handshake or certificate
+	ReasonTimeout          Reason = "timeout"            // the whole exchange did not end in time
+	ReasonReset            Reason = "reset"              // the connection broke or closed before an answer
+	ReasonProtocol         Reason = "protocol"           // the answer is not valid HTTP, or switches protocols
+	ReasonStatus           Reason = "status"             // an answer that is neither 2xx nor 3xx
+	ReasonTooManyRedirects Reason = "too_many_redirects" // a third redirect
+	ReasonBadRedirect      Reason = "bad_redirect"       // a redirect to no valid URL, or from https to http
+	ReasonBlockedAddress   Reason = "blocked_address"    // the egress guard refused the address
+	ReasonInvalid          Reason = "invalid"            // the request could not be built
+)
+
+// Why a delivery was canceled.
+const (
+	ReasonDeleted      Reason = "subscription_deleted"
+	ReasonDisabled     Reason = "subscription_disabled"
+	ReasonAutoRetryOff Reason = "auto_retry_off"
+)
+
+// AttemptReasons lists every reason for which an attempt can fail.
+func AttemptReasons() []Reason {
+	return []Reason{
+		ReasonDNS, ReasonConnect, ReasonTLS, ReasonTimeout, ReasonReset, ReasonProtocol, ReasonStatus, ReasonTooManyRedirects,
+		ReasonBadRedirect, ReasonBlockedAddress, ReasonInvalid,
+	}
+}
+
+// Stopped says whether a subscription, as it is now, stops a delivery that is waiting, and why. It is asked before every attempt
+// and for those that wait in the database when a subscription changes.
+func (d *Delivery) Stopped(s *Subscription) (Reason, bool) {
+	switch {
+	case !s.DeletedAt.IsZero():
+		return ReasonDeleted, true
+	case !s.Enabled:
+		return ReasonDisabled, true
+	case d.Attempts > 0 && !s.AutoRetry && !d.Owed:
+		return ReasonAutoRetryOff, true
+	}
+	return "", false
+}

@@ -1,0 +1,40 @@
+// Package models holds the words of the product and the rules that need nothing but them.
+//
+// It owns the types that every other package speaks in, the rule of who gets an event ([Subscription.Matches]), the statuses of
+// a delivery, the reasons for which an attempt fails, the catalogue of event types, and the error type with its codes. It must
+// not know HTTP, SQL, clocks or randomness, and imports the standard library only. Importable, but not a stable API.
+//
+// # Glossary
+//
+//   - organization: the tenant; owns everything below; nothing is visible across organizations.
+//   - workspace: a part of an organization, a UUID that events and subscriptions name.
+//   - API key: a credential of an organization with a role and an environment.
+//   - event: one thing that happened, accepted once, kept with its data.
+//   - event ref: our own time-ordered id of an accepted event; equals the event id unless the producer chose that.
+//   - scope: the context in which an event's resource began its life.
+//   - entity key: the resource an event is about, where a subscription wants events of that one only.
+//   - subscription: rules, endpoint and secret: who gets which events, where and how.
+//   - pattern: an event name, a family such as "signer.*", or "*".
+//   - version: the state of a subscription between two changes.
+//   - revision: the place of a change in the one sequence of all changes to rules. An index at the database's revision is exact.
+//   - match: the decision that a subscription gets an event, made once, when the event is accepted.
+//   - fan-out: turning one event into a delivery for each match.
+//   - delivery: one event for one subscription, the unit of retry.
+//   - attempt: one HTTP call of a delivery, with its outcome.
+//   - backoff: the growing time between attempts; its steps are the retry schedule.
+//   - owed retry: the single retry that a first attempt earns by timing out although auto_retry is off.
+//   - format: how a delivery is written on the wire.
+//   - instance: one running process; it owns the deliveries that it is sending.
+//   - fence: refusing the work of an instance that was declared dead.
+//   - lane: the queue of one subscription inside an instance.
+//   - window: how many calls a lane may have in flight right now.
+//   - sweep: one round of the retrier.
+//   - take-over: giving a dead instance's deliveries back to the living.
+//   - drain: ending an instance's work before it exits.
+//   - park: hold the deliveries of a suspended endpoint.
+//   - replay: a new delivery of an event that was already delivered or failed.
+//   - ledger: the count that must add up: matches at acceptance equal deliveries over all statuses.
+//
+// Read in this order: id.go, event.go, pattern.go, subscription.go, delivery.go, attempt.go, tenant.go, catalogue.go, query.go,
+// secret.go, error.go.
+package models

@@ -1,0 +1,76 @@
+package models
+
+import (
+	"encoding/hex"
+	"time"
+)
+
+// ID is a UUID (RFC 9562). Ids made here are version 7, so they sort by the time they were made and a lookup by id lands in
+// one day's partition; ids chosen by a producer may be any version.
+type ID [16]byte
+
+// ParseID reads the canonical 36-character form, in either case. Any other spelling is an error of code [CodeInvalid], so that
+// one resource has one address.
+func ParseID(s string) (ID, error) {
+	var id ID
+	if len(s) != 36 || s[8] != '-' || s[13] != '-' || s[18] != '-' || s[23] != '-' {
+		return ID{}, Errorf(CodeInvalid, "not a UUID")
+	}
+	var digits [32]byte
+	n := 0
+	for _, part := range [...][2]int{{0, 8}, {9, 13}, {14, 18}, {19, 23}, {24, 36}} {
+		n += copy(digits[n:], s[part[0]:part[1]])
+	}
+	if _, err := hex.Decode(id[:], digits[:]); err != nil {
+		return ID{}, Errorf(CodeInvalid, "not a UUID")
+	}
+	return id, nil
+}
+
+// String is the canonical lower-case form.
+func (id ID) String() string {
+	var b [36]byte
+	return string(id.AppendText(b[:0]))
+}
+
+// AppendText appends the canonical form to dst.
+func (id ID) AppendText(dst []byte) []byte {
+	dst = hex.AppendEncode(dst, id[0:4])
+	dst = append(dst, '-')
+	dst = hex.AppendEncode(dst, id[4:6])
+	dst = append(dst, '-')
+	dst = hex.AppendEncode(dst, id[6:8])
+	dst = append(dst, '-')
+	dst = hex.AppendEncode(dst, id[8:10])
+	dst = append(dst, '-')
+	return hex.AppendEncode(dst, id[10:16])
+}
+
+// MarshalText writes the canonical form; it makes an ID a JSON string.
+func (id ID) MarshalText() ([]byte, error) { return id.AppendText(make([]byte, 0, 36)), nil }
+
+// UnmarshalText reads what [ParseID] reads.
+func (id *ID) UnmarshalText(text []byte) error {
+	parsed, err := ParseID(string(text))
+	if err != nil {
+		return err
+	}
+	*id = parsed
+	return nil
+}
+
+// IsZero reports whether the id is absent.
+func (id ID) IsZero() bool { return id == ID{} }
+
+// Time is when a version 7 id was made, to the millisecond. It means nothing for other versions.
+func (id ID) Time() time.Time {
+	ms := int64(id[0])<<40 | int64(id[1])<<32 | int64(id[2])<<24 | int64(id[3])<<16 | int64(id[4])<<8 | int64(id[5])
+	return time.UnixMilli(ms).UTC()
+}
+
+// FloorID is the smallest version 7 id of an instant: ids made at t or later are not below it. It turns a time filter into a
+// range of ids.
+func FloorID(t time.Time) ID {
+	ms := max(t.UnixMilli(), 0)
+	return ID{byte(ms >> 40), byte(ms >> 32), byte(ms >> 24), byte(ms >> 16), byte(ms >> 8), byte(ms), 0x70, 0, 0x80}
+}

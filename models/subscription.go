@@ -1,0 +1,91 @@
+package models
+
+import (
+	"slices"
+	"time"
+)
+
+// Format names how a delivery is written on the wire.
+type Format string
+
+// FormatYousign is the vendor's flat seven-key body with its X-Yousign headers; the default.
+const FormatYousign Format = "yousign"
+
+// Limits of a subscription, from the vendor's description of /webhooks and, where it is silent, our own choice.
+const (
+	MaxDescription   = 128  // characters
+	MaxEndpoint      = 1024 // characters
+	SecretLength     = 32   // characters
+	MaxEntityKey     = 256  // bytes
+	MaxPatterns      = 256  // entries of subscribed_events
+	MaxScopes        = 16   // entries of scopes
+	MaxWorkspaces    = 1000 // entries of workspaces
+	MaxHeaders       = 10   // static headers
+	MaxInFlightLimit = 256  // calls at the same time to one endpoint
+)
+
+// DefaultMaxInFlight is how many calls to one endpoint may run at the same time where the subscription does not say.
+const DefaultMaxInFlight = 64
+
+// Subscription says which events go to which endpoint.
+//
+// A value is immutable once it is shared: a change makes a new value with the next Version.
+type Subscription struct {
+	ID             ID
+	OrganizationID ID
+	Version        int   // 1 when created, one more with each change
+	Revision       int64 // the place of the last change in the one sequence of all changes of all rules
+
+	// The rules. An event matches when all of them hold; see Matches.
+	Enabled    bool
+	Sandbox    bool
+	Events     []Pattern
+	Scopes     []string
+	Workspaces []string // "*" or canonical UUIDs
+	EntityKey  string   // "" takes events of any entity and of none
+
+	// Where and how to send.
+	Endpoint     string
+	Description  *string
+	Secret       Secret
+	Format       Format
+	Headers      []Header
+	AutoRetry    bool
+	MaxInFlight  int           // 0: DefaultMaxInFlight
+	RatePerSec   float64       // 0: no limit
+	TimeoutFirst time.Duration // 0: the operator's default
+	TimeoutRetry time.Duration // 0: the operator's default
+
+	CreatedAt time.Time
+	UpdatedAt time.Time // zero until the first change
+	DeletedAt time.Time // zero while it exists
+}
+
+// Header is a static header that goes with every call of a subscription. Its value may hold a credential.
+type Header struct {
+	Name  string
+	Value Secret
+}
+
+// Matches is the rule of who gets an event, and the reference that the index is tested against.
+func (s *Subscription) Matches(e *Event) bool {
+	return s.OrganizationID == e.OrganizationID &&
+		s.Live() && s.Sandbox == e.Sandbox &&
+		slices.ContainsFunc(s.Events, func(p Pattern) bool { return p.Match(e.Name) }) &&
+		slices.ContainsFunc(s.Scopes, func(scope string) bool { return scope == Any || e.Scope != "" && scope == e.Scope }) &&
+		slices.ContainsFunc(s.Workspaces, func(w string) bool {
+			return w == Any || !e.WorkspaceID.IsZero() && w == e.WorkspaceID.String()
+		}) &&
+		(s.EntityKey == "" || s.EntityKey == e.EntityKey)
+}
+
+// Live reports whether the subscription may get calls at all: it exists and is enabled.
+func (s *Subscription) Live() bool { return s.Enabled && s.DeletedAt.IsZero() }
+
+// InFlight is how many calls to the endpoint may run at the same time.
+func (s *Subscription) InFlight() int {
+	if s.MaxInFlight > 0 {
+		return s.MaxInFlight
+	}
+	return DefaultMaxInFlight
+}

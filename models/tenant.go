@@ -1,0 +1,99 @@
+package models
+
+import "time"
+
+// Organization is the tenant: it owns everything below it, and nothing of it is visible to another.
+type Organization struct {
+	ID        ID
+	Name      string
+	CreatedAt time.Time
+	// SubscriptionQuota is how many subscriptions it may have: nil takes the operator's default, 0 sets no limit.
+	SubscriptionQuota *int
+}
+
+// Workspace is a part of an organization that events can belong to.
+type Workspace struct {
+	ID             ID
+	OrganizationID ID
+	Name           string
+	CreatedAt      time.Time
+}
+
+// Environment says which events a key works with.
+type Environment string
+
+// The environments of a key.
+const (
+	Production Environment = "production" // sees and publishes production events, and sandbox ones where asked
+	Sandbox    Environment = "sandbox"    // sees and publishes sandbox events only
+)
+
+// Role says what a key may do.
+type Role string
+
+// The roles.
+const (
+	RoleAdmin     Role = "admin"     // everything
+	RoleManager   Role = "manager"   // everything but keys
+	RolePublisher Role = "publisher" // publish, nothing else
+	RoleReader    Role = "reader"    // read, with secrets masked
+)
+
+// Roles lists every role.
+func Roles() []Role { return []Role{RoleAdmin, RoleManager, RolePublisher, RoleReader} }
+
+// Action is something a role may or may not do.
+type Action string
+
+// The actions.
+const (
+	ActionRead    Action = "read"
+	ActionPublish Action = "publish"
+	ActionManage  Action = "manage"
+	ActionKeys    Action = "keys"
+)
+
+// May reports whether the role allows the action.
+func (r Role) May(a Action) bool {
+	switch r {
+	case RoleAdmin:
+		return true
+	case RoleManager:
+		return a != ActionKeys
+	case RolePublisher:
+		return a == ActionPublish
+	case RoleReader:
+		return a == ActionRead
+	}
+	return false
+}
+
+// APIKey is a credential of an organization. Its text is shown once, when it is made; only its hash is stored.
+type APIKey struct {
+	ID             ID
+	OrganizationID ID
+	Hash           [32]byte // SHA-256 of the key's text; the text has 256 random bits, so a slow hash would add nothing
+	Hint           string   // the first characters of the text, to tell keys apart
+	Role           Role
+	Environment    Environment
+	CreatedAt      time.Time
+	RevokedAt      time.Time // zero while it is valid
+}
+
+// Ledger counts one organization's deliveries. At any moment Expected equals the sum of ByStatus, also after a crash.
+type Ledger struct {
+	OrganizationID ID
+	Organization   string
+	Events         int64 // accepted
+	Expected       int64 // matches at acceptance, summed over the events
+	ByStatus       map[DeliveryStatus]int64
+}
+
+// Balanced reports whether the ledger adds up.
+func (l Ledger) Balanced() bool {
+	var sum int64
+	for _, n := range l.ByStatus {
+		sum += n
+	}
+	return sum == l.Expected
+}
