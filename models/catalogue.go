@@ -30,14 +30,17 @@ type Scope struct {
 
 // Catalogue knows which event names and scopes exist.
 type Catalogue struct {
-	types  []EventType
-	known  map[string]struct{}
-	scopes map[string]Scope
+	types     []EventType
+	known     map[string]struct{}
+	scopes    map[string]Scope
+	scopeList []Scope
 }
 
 // NewCatalogue indexes event types and scopes.
 func NewCatalogue(types []EventType, scopes []Scope) *Catalogue {
-	c := &Catalogue{types: types, known: make(map[string]struct{}, len(types)), scopes: make(map[string]Scope, len(scopes))}
+	c := &Catalogue{
+		types: types, known: make(map[string]struct{}, len(types)), scopes: make(map[string]Scope, len(scopes)), scopeList: scopes,
+	}
 	for _, t := range types {
 		c.known[t.Name] = struct{}{}
 	}
@@ -66,6 +69,9 @@ func (c *Catalogue) Reaches(p Pattern) bool {
 	}
 	return slices.ContainsFunc(c.types, func(t EventType) bool { return p.Match(t.Name) })
 }
+
+// Scopes lists the scopes in the order of the catalogue.
+func (c *Catalogue) Scopes() []Scope { return slices.Clone(c.scopeList) }
 
 // Scope looks a scope up by name.
 func (c *Catalogue) Scope(name string) (Scope, bool) {

@@ -1,0 +1,88 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"hookrouter/handlers"
+	"hookrouter/models"
+)
+
+// Store is the database as this package needs it. Implemented by *store.Store.
+type Store interface {
+	CreateOrganization(ctx context.Context, o models.Organization) error
+	Organizations(ctx context.Context) ([]models.Organization, error)
+	Organization(ctx context.Context, id models.ID) (models.Organization, error)
+	UpdateOrganization(ctx context.Context, id models.ID, change func(*models.Organization) error) (models.Organization, error)
+	CreateKey(ctx context.Context, k models.APIKey) error
+	Keys(ctx context.Context, org models.ID) ([]models.APIKey, error)
+	RevokeKey(ctx context.Context, id models.ID, now time.Time) error
+	Ledger(ctx context.Context) ([]models.Ledger, error)
+}
+
+// Options is what the surface needs. Everything but Token is required.
+type Options struct {
+	Token  models.Secret // HOOKROUTER_ADMIN_TOKEN; without it the surface has no routes
+	Store  Store
+	NewID  func() models.ID
+	Now    func() time.Time
+	Random io.Reader // cryptographic, such as crypto/rand.Reader: keys are made from it
+}
+
+// admin holds what the handlers work with.
+type admin struct {
+	Options
+
+	guard guard
+}
+
+// New makes the surface for handlers.Options.Surfaces.
+func New(o Options) (handlers.Surface, error) {
+	if o.Store == nil || o.NewID == nil || o.Now == nil || o.Random == nil {
+		return handlers.Surface{}, errors.New("admin: Store, NewID, Now and Random are required")
+	}
+	if o.Token.IsZero() {
+		return handlers.Surface{}, nil
+	}
+	a := &admin{Options: o, guard: newGuard(o.Token)}
+	return handlers.Surface{Guard: a.authorize, Routes: a.routes()}, nil
+}
+
+// routes is the whole surface.
+func (a *admin) routes() []handlers.Route {
+	return []handlers.Route{
+		{Method: http.MethodGet, Path: "/admin/v1/organizations", Handle: a.listOrganizations},
+		{Method: http.MethodPost, Path: "/admin/v1/organizations", Handle: a.createOrganization},
+		{Method: http.MethodGet, Path: "/admin/v1/organizations/:organization", Handle: a.getOrganization},
+		{Method: http.MethodPatch, Path: "/admin/v1/organizations/:organization", Handle: a.updateOrganization},
+
+		{Method: http.MethodGet, Path: "/admin/v1/organizations/:organization/keys", Handle: a.listKeys},
+		{Method: http.MethodPost, Path: "/admin/v1/organizations/:organization/keys", Handle: a.createKey},
+		{Method: http.MethodDelete, Path: "/admin/v1/organizations/:organization/keys/:key", Handle: a.revokeKey},
+
+		{Method: http.MethodGet, Path: "/admin/v1/ledger", Handle: a.ledger},
+	}
+}
+
+// list is how lists are answered. They have one page: what an operator has of organizations and keys fits into it.
+type list[T any] struct {
+	Meta struct {
+		NextCursor *string `json:"next_cursor"`
+	} `json:"meta"`
+	Data []T `json:"data"`
+}
+
+func writeList[T, Out any](c *gin.Context, items []T, show func(T) Out) {
+	out := list[Out]{Data: make([]Out, 0, len(items))}
+	for _, item := range items {
+		out.Data = append(out.Data, show(item))
+	}
+	handlers.WriteJSON(c, http.StatusOK, out)
+}
+
+func rfc3339(t time.Time) string { return t.UTC().Format(time.RFC3339) }

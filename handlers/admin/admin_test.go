@@ -1,0 +1,314 @@
+package admin
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"hookrouter/handlers"
+	"hookrouter/models"
+)
+
+const token = "correct horse battery staple"
+
+// memory is a store in slices. The embedded interfaces, which are nil, make it fit the options of handlers; nothing here calls them.
+type memory struct {
+	handlers.Store
+	handlers.Accepter
+	handlers.Rules
+
+	orgs   []models.Organization
+	keys   []models.APIKey
+	ledger []models.Ledger
+	fault  error
+}
+
+var _ Store = (*memory)(nil)
+
+func (m *memory) CreateOrganization(_ context.Context, o models.Organization) error {
+	if slices.ContainsFunc(m.orgs, func(x models.Organization) bool { return x.Name == o.Name }) {
+		return models.Errorf(models.CodeConflict, "There is an organization of this name.")
+	}
+	m.orgs = append(m.orgs, o)
+	return m.fault
+}
+
+func (m *memory) Organizations(context.Context) ([]models.Organization, error) {
+	return m.orgs, m.fault
+}
+
+func (m *memory) find(id models.ID) (*models.Organization, error) {
+	for i := range m.orgs {
+		if m.orgs[i].ID == id {
+			return &m.orgs[i], m.fault
+		}
+	}
+	return &models.Organization{}, models.Errorf(models.CodeNotFound, "There is no such organization.")
+}
+
+func (m *memory) Organization(_ context.Context, id models.ID) (models.Organization, error) {
+	o, err := m.find(id)
+	return *o, err
+}
+
+func (m *memory) UpdateOrganization(_ context.Context, id models.ID, change func(*models.Organization) error) (models.Organization, error) {
+	o, err := m.find(id)
+	if err == nil {
+		err = change(o)
+	}
+	return *o, err
+}
+
+func (m *memory) CreateKey(_ context.Context, k models.APIKey) error {
+	m.keys = append(m.keys, k)
+	return m.fault
+}
+
+func (m *memory) Keys(_ context.Context, org models.ID) (out []models.APIKey, err error) {
+	for _, k := range m.keys {
+		if k.OrganizationID == org {
+			out = append(out, k)
+		}
+	}
+	return out, m.fault
+}
+
+func (m *memory) RevokeKey(_ context.Context, id models.ID, now time.Time) error {
+	for i := range m.keys {
+		if m.keys[i].ID == id && m.keys[i].RevokedAt.IsZero() {
+			m.keys[i].RevokedAt = now
+		}
+	}
+	return m.fault
+}
+
+func (m *memory) Ledger(context.Context) ([]models.Ledger, error) { return m.ledger, m.fault }
+
+// CheckURL makes memory an endpoint checker too, for the options of handlers.
+func (m *memory) CheckURL(raw string) (*url.URL, error) { return url.Parse(raw) }
+
+type world struct {
+	t       *testing.T
+	store   *memory
+	handler http.Handler
+	clock   time.Time
+}
+
+// zeros is a source that is random enough for one key.
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) {
+	clear(p)
+	return len(p), nil
+}
+
+func setup(t *testing.T, token string) *world {
+	t.Helper()
+	w := &world{t: t, store: &memory{}, clock: time.Date(2026, 5, 4, 10, 0, 7, 0, time.UTC)}
+	now := func() time.Time { return w.clock }
+	n := byte(0)
+	newID := func() models.ID {
+		n++
+		return models.ID{6: 0x70, 8: 0x80, 15: n}
+	}
+	surface, err := New(Options{Token: models.NewSecret(token), Store: w.store, NewID: newID, Now: now, Random: zeros{}})
+	require.NoError(t, err)
+	w.handler, err = handlers.New(handlers.Options{
+		Accepter: w.store, Store: w.store, Rules: w.store, Endpoints: w.store, NewID: newID, Now: now,
+		BodyOf: func(models.Job) []byte { return nil }, ReservedHeader: func(string) bool { return false },
+		Draining: func() bool { return false }, NewSecret: func() string { return "" },
+		Surfaces: []handlers.Surface{surface},
+	})
+	require.NoError(t, err)
+	return w
+}
+
+func (w *world) raw(method, path, authorization, remote, body string) *httptest.ResponseRecorder {
+	req := httptest.NewRequestWithContext(w.t.Context(), method, path, strings.NewReader(body))
+	req.RemoteAddr = remote
+	if authorization != "" {
+		req.Header.Set("Authorization", authorization)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("X-Forwarded-For", "203.0.113.9")
+	rec := httptest.NewRecorder()
+	w.handler.ServeHTTP(rec, req)
+	return rec
+}
+
+// call makes a good caller's call and returns the answer's object.
+func (w *world) call(method, path, body string, status int) map[string]any {
+	w.t.Helper()
+	rec := w.raw(method, "/admin/v1"+path, "Bearer "+token, "192.0.2.1:1", body)
+	require.Equal(w.t, status, rec.Code, rec.Body)
+	out := map[string]any{}
+	if status != http.StatusNoContent {
+		require.NoError(w.t, json.Unmarshal(rec.Body.Bytes(), &out))
+	} else {
+		require.Empty(w.t, rec.Body.String())
+	}
+	return out
+}
+
+func (w *world) invalid(method, path, body string) (names []string) {
+	w.t.Helper()
+	for _, p := range w.call(method, path, body, 400)["invalid_params"].([]any) {
+		names = append(names, p.(map[string]any)["name"].(string))
+	}
+	return names
+}
+
+func TestOrganizations(t *testing.T) {
+	t.Parallel()
+	w := setup(t, token)
+	require.Equal(t, []any{}, w.call("GET", "/organizations", "", 200)["data"])
+	made := w.call("POST", "/organizations", `{"name":"Acme","colour":1}`, 201)
+	require.Equal(t, map[string]any{
+		"id": made["id"], "name": "Acme", "created_at": "2026-05-04T10:00:07Z", "subscription_quota": nil,
+	}, made)
+	w.call("POST", "/organizations", `{"name":"Acme"}`, 409)
+	path := "/organizations/" + made["id"].(string)
+	require.Equal(t, made, w.call("GET", path, "", 200))
+	require.Equal(t, 0.0, w.call("PATCH", path, `{"subscription_quota":0}`, 200)["subscription_quota"])
+	changed := w.call("PATCH", path, `{"name":"Acme Ltd"}`, 200)
+	require.Equal(t, "Acme Ltd", changed["name"])
+	require.Equal(t, 0.0, changed["subscription_quota"], "what is absent stays")
+	require.Nil(t, w.call("PATCH", path, `{"subscription_quota":null}`, 200)["subscription_quota"])
+	require.Equal(t, 7.0, w.call("POST", "/organizations", `{"name":"Other","subscription_quota":7}`, 201)["subscription_quota"])
+	require.Len(t, w.call("GET", "/organizations", "", 200)["data"], 2)
+
+	for body, names := range map[string][]string{
+		`{}`: {"name"}, `{"name":1,"subscription_quota":"x"}`: {"name", "subscription_quota"}, `{"name":"","subscription_quota":-1}`: {"name", "subscription_quota"},
+		`{"name":" a"}`: {"name"}, `{"name":"a\nb"}`: {"name"}, `{"name":"` + strings.Repeat("a", 129) + `"}`: {"name"},
+		`{"name":"a","subscription_quota":1000001}`: {"subscription_quota"}, `{"name":"a","subscription_quota":1.5}`: {"subscription_quota"},
+		`[]`: {"body"}, `{`: {"body"}, ``: {"body"},
+	} {
+		require.Equal(t, names, w.invalid("POST", "/organizations", body), body)
+		if body != `{}` {
+			require.Equal(t, names, w.invalid("PATCH", path, body), body)
+		}
+	}
+	for _, id := range []string{"x", "9a93d3b5-fb3b-4abf-9e70-26315b33506c"} {
+		for _, method := range []string{"GET", "PATCH"} {
+			require.Equal(t, "resource.not_found", w.call(method, "/organizations/"+id, `{}`, 404)["type"])
+		}
+	}
+	require.Len(t, w.store.orgs, 2)
+}
+
+func TestKeys(t *testing.T) {
+	t.Parallel()
+	w := setup(t, token)
+	org := w.call("POST", "/organizations", `{"name":"Acme"}`, 201)["id"].(string)
+	other := w.call("POST", "/organizations", `{"name":"Other"}`, 201)["id"].(string)
+	path := "/organizations/" + org + "/keys"
+	made := w.call("POST", path, `{"role":"manager"}`, 201)
+	text := made["key"].(string)
+	require.Equal(t, handlers.HashKey(text), w.store.keys[0].Hash)
+	require.Equal(t, "production", made["environment"])
+	require.True(t, strings.HasPrefix(text, made["hint"].(string)))
+	require.Contains(t, w.call("POST", path, `{"role":"reader","environment":"sandbox"}`, 201)["key"], "hk_test_")
+
+	listed := w.call("GET", path, "", 200)["data"].([]any)
+	require.Len(t, listed, 2)
+	for _, k := range listed {
+		require.NotContains(t, k, "key", "the text is shown once")
+		require.NotContains(t, k, "hash")
+		require.Nil(t, k.(map[string]any)["revoked_at"])
+	}
+	require.Empty(t, w.call("GET", "/organizations/"+other+"/keys", "", 200)["data"])
+
+	for body, names := range map[string][]string{
+		`{}`: {"role"}, `{"role":"owner"}`: {"role"}, `{"role":"reader","environment":"moon"}`: {"environment"}, `{"role":1,"environment":null}`: {"role", "environment"},
+	} {
+		require.Equal(t, names, w.invalid("POST", path, body), body)
+	}
+	id := made["id"].(string)
+	w.call("DELETE", "/organizations/"+other+"/keys/"+id, "", 404)
+	w.call("DELETE", path+"/x", "", 404)
+	require.True(t, w.store.keys[0].RevokedAt.IsZero())
+	w.call("DELETE", path+"/"+id, "", 204)
+	w.call("DELETE", path+"/"+id, "", 204)
+	require.Equal(t, "2026-05-04T10:00:07Z", w.call("GET", path, "", 200)["data"].([]any)[0].(map[string]any)["revoked_at"])
+	w.call("POST", "/organizations/9a93d3b5-fb3b-4abf-9e70-26315b33506c/keys", `{"role":"reader"}`, 404)
+	require.Len(t, w.store.keys, 2)
+}
+
+func TestLedger(t *testing.T) {
+	t.Parallel()
+	w := setup(t, token)
+	require.Equal(t, map[string]any{"balanced": true, "data": []any{}}, w.call("GET", "/ledger", "", 200))
+	w.store.ledger = []models.Ledger{
+		{Organization: "Acme", Events: 3, Expected: 4, ByStatus: map[models.DeliveryStatus]int64{models.StatusDelivered: 3, models.StatusParked: 1}},
+		{Organization: "Other", Events: 1, Expected: 1},
+	}
+	out := w.call("GET", "/ledger", "", 200)
+	require.Equal(t, false, out["balanced"])
+	first, second := out["data"].([]any)[0].(map[string]any), out["data"].([]any)[1].(map[string]any)
+	require.Equal(t, true, first["balanced"])
+	require.Equal(t, false, second["balanced"])
+	require.Len(t, second["deliveries"], len(models.Statuses()))
+	require.Equal(t, 3.0, first["deliveries"].(map[string]any)["delivered"])
+	w.store.fault = errors.New("the disk is gone")
+	require.NotContains(t, w.call("GET", "/ledger", "", 500)["detail"], "disk")
+}
+
+func TestWithoutATokenThereIsNoSurface(t *testing.T) {
+	t.Parallel()
+	w := setup(t, "")
+	for _, authorization := range []string{"", "Bearer ", "Bearer " + token} {
+		for _, path := range []string{"/admin/v1/ledger", "/admin/v1/organizations"} {
+			require.Equal(t, 404, w.raw("GET", path, authorization, "192.0.2.1:1", "").Code)
+		}
+	}
+	_, err := New(Options{Token: models.NewSecret(token)})
+	require.Error(t, err)
+}
+
+func TestTheGuard(t *testing.T) {
+	t.Parallel()
+	w := setup(t, token)
+	all := []string{"", "Bearer", "Bearer ", "Bearer  " + token, "Basic " + token, token, "Bearer " + token + "x", "Bearer wrong"}
+	for _, authorization := range all {
+		rec := w.raw("POST", "/admin/v1/organizations", authorization, "192.0.2.1:1", `{"name":"a"}`)
+		require.Equal(t, 401, rec.Code, authorization)
+		require.Contains(t, rec.Body.String(), "access.unauthorized")
+		require.Contains(t, rec.Header().Get("WWW-Authenticate"), "Bearer")
+	}
+	require.Empty(t, w.store.orgs)
+	for range maxFailures - len(all) {
+		w.raw("GET", "/admin/v1/ledger", "Bearer wrong", "192.0.2.1:2", "")
+	}
+	shut := w.raw("GET", "/admin/v1/ledger", "Bearer "+token, "192.0.2.1:3", "")
+	require.Equal(t, 429, shut.Code, "the address is shut out, whatever its port says now")
+	require.Equal(t, "53", shut.Header().Get("Retry-After"))
+	others := 0
+	for i := range 20 { // a few may share the counter
+		if w.raw("GET", "/admin/v1/ledger", "bearer "+token, fmt.Sprintf("198.51.100.%d:1", i), "").Code == 200 {
+			others++
+		}
+	}
+	require.Greater(t, others, 10, "others are not shut out")
+	w.clock = w.clock.Add(53 * time.Second)
+	require.Equal(t, 200, w.raw("GET", "/admin/v1/ledger", "Bearer "+token, "192.0.2.1:4", "").Code)
+}
+
+func TestEveryRouteIsGuarded(t *testing.T) {
+	t.Parallel()
+	w := setup(t, token)
+	a := &admin{}
+	for i, r := range a.routes() {
+		rec := w.raw(r.Method, strings.NewReplacer(":organization", "x", ":key", "y").Replace(r.Path), "", "192.0.2.1:1", `{}`)
+		require.Equal(t, 401, rec.Code, "%d %s %s", i, r.Method, r.Path)
+	}
+}

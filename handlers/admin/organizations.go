@@ -1,0 +1,127 @@
+package admin
+
+import (
+	"net/http"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/gin-gonic/gin"
+
+	"hookrouter/handlers"
+	"hookrouter/models"
+)
+
+const (
+	maxName  = 128       // characters
+	maxQuota = 1_000_000 // subscriptions; more is a typing error
+)
+
+type organizationOutput struct {
+	ID        models.ID `json:"id"`
+	Name      string    `json:"name"`
+	CreatedAt string    `json:"created_at"`
+	// SubscriptionQuota is null where the operator's default holds, and 0 where there is no limit.
+	SubscriptionQuota *int `json:"subscription_quota"`
+}
+
+func showOrganization(o models.Organization) organizationOutput {
+	return organizationOutput{ID: o.ID, Name: o.Name, CreatedAt: rfc3339(o.CreatedAt), SubscriptionQuota: o.SubscriptionQuota}
+}
+
+func (a *admin) listOrganizations(c *gin.Context) error {
+	all, err := a.Store.Organizations(c.Request.Context())
+	if err != nil {
+		return err
+	}
+	writeList(c, all, showOrganization)
+	return nil
+}
+
+func (a *admin) createOrganization(c *gin.Context) error {
+	o := models.Organization{ID: a.NewID(), CreatedAt: a.Now().UTC()}
+	if err := handlers.ReadFields(c.Request, false, organizationFields(&o)...); err != nil {
+		return err
+	}
+	if err := checkOrganization(o); err != nil {
+		return err
+	}
+	if err := a.Store.CreateOrganization(c.Request.Context(), o); err != nil {
+		return err
+	}
+	handlers.WriteJSON(c, http.StatusCreated, showOrganization(o))
+	return nil
+}
+
+func (a *admin) getOrganization(c *gin.Context) error {
+	o, err := a.organization(c)
+	if err != nil {
+		return err
+	}
+	handlers.WriteJSON(c, http.StatusOK, showOrganization(o))
+	return nil
+}
+
+// updateOrganization changes the name and the quota; what the body does not name stays.
+func (a *admin) updateOrganization(c *gin.Context) error {
+	before, err := a.organization(c)
+	if err != nil {
+		return err
+	}
+	given := before
+	if err := handlers.ReadFields(c.Request, true, organizationFields(&given)...); err != nil {
+		return err
+	}
+	if err := checkOrganization(given); err != nil {
+		return err
+	}
+	o, err := a.Store.UpdateOrganization(c.Request.Context(), before.ID, func(o *models.Organization) error {
+		if given.Name != before.Name {
+			o.Name = given.Name
+		}
+		if given.SubscriptionQuota != before.SubscriptionQuota { // pointers: another one was read from the body, or null
+			o.SubscriptionQuota = given.SubscriptionQuota
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	handlers.WriteJSON(c, http.StatusOK, showOrganization(o))
+	return nil
+}
+
+// organization is the one that the path names.
+func (a *admin) organization(c *gin.Context) (models.Organization, error) {
+	id, err := handlers.PathID(c, "organization")
+	if err != nil {
+		return models.Organization{}, err
+	}
+	return a.Store.Organization(c.Request.Context(), id)
+}
+
+func organizationFields(o *models.Organization) []handlers.Field {
+	return []handlers.Field{
+		{Name: "name", Required: true, Read: handlers.Text(&o.Name)},
+		{Name: "subscription_quota", Read: handlers.Nullable(&o.SubscriptionQuota, handlers.Integer)},
+	}
+}
+
+func checkOrganization(o models.Organization) error {
+	var wrong []models.FieldError
+	if n := utf8.RuneCountInString(o.Name); n == 0 || n > maxName || strings.TrimSpace(o.Name) != o.Name ||
+		strings.ContainsFunc(o.Name, unicode.IsControl) {
+		wrong = append(wrong, models.FieldError{
+			Name: "name", Reason: "A name has 1 to 128 characters, no blank around them and no control character.",
+		})
+	}
+	if q := o.SubscriptionQuota; q != nil && (*q < 0 || *q > maxQuota) {
+		wrong = append(wrong, models.FieldError{
+			Name: "subscription_quota", Reason: "A quota is null for the default, 0 for none, or at most 1000000.",
+		})
+	}
+	if wrong != nil {
+		return models.Invalid(wrong...)
+	}
+	return nil
+}

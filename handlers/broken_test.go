@@ -1,0 +1,12 @@
+package handlers
+
+import (
+	"context"
+	"errors"
+)
+
+// brokenRules can't be refreshed.
+type brokenRules struct{}
+
+func (brokenRules) Refresh(context.Context) error { return errors.New("no database") }
+func (brokenRules) Loaded() bool                  { return false }

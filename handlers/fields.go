@@ -1,0 +1,212 @@
+package handlers
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"hookrouter/models"
+)
+
+// Field is one member of a request's object: what it is called, whether it must be there, and where it goes.
+type Field struct {
+	Name     string
+	Required bool
+	Read     Reader
+}
+
+// Reader takes a JSON value in, or says what is wrong with it: the tag of a reason, and the place inside the value ("" for the
+// value itself, "[2]" for an element).
+type Reader func(v jsontext.Value) []Fault
+
+// Fault is one thing that is wrong with a value.
+type Fault struct{ Place, Tag string }
+
+func fault(tag string) []Fault { return []Fault{{Tag: tag}} }
+
+// Text reads a string.
+func Text(dst *string) Reader {
+	return func(v jsontext.Value) []Fault {
+		s, ok := text(v)
+		if !ok {
+			return fault("string")
+		}
+		*dst = s
+		return nil
+	}
+}
+
+// Flag reads a boolean.
+func Flag(dst *bool) Reader {
+	return func(v jsontext.Value) []Fault {
+		switch string(v) {
+		case "true", "false":
+			*dst = v[0] == 't'
+			return nil
+		}
+		return fault("boolean")
+	}
+}
+
+// Integer reads a whole number written without fraction and exponent.
+func Integer(dst *int) Reader {
+	return func(v jsontext.Value) []Fault {
+		n, err := strconv.Atoi(string(v))
+		if err != nil {
+			return fault("integer")
+		}
+		*dst = n
+		return nil
+	}
+}
+
+// Number reads a number.
+func Number(dst *float64) Reader {
+	return func(v jsontext.Value) []Fault {
+		if v.Kind() != jsontext.KindNumber {
+			return fault("number")
+		}
+		n, err := strconv.ParseFloat(string(v), 64)
+		if err != nil {
+			return fault("number")
+		}
+		*dst = n
+		return nil
+	}
+}
+
+// Nullable lets read take values other than null; null makes dst nil.
+func Nullable[T any](dst **T, read func(*T) Reader) Reader {
+	return func(v jsontext.Value) []Fault {
+		if v.Kind() == jsontext.KindNull {
+			*dst = nil
+			return nil
+		}
+		var value T
+		if faults := read(&value)(v); faults != nil {
+			return faults
+		}
+		*dst = &value
+		return nil
+	}
+}
+
+// Texts reads an array of strings.
+func Texts(dst *[]string) Reader {
+	return func(v jsontext.Value) []Fault {
+		if v.Kind() != jsontext.KindBeginArray {
+			return fault("array")
+		}
+		var faults []Fault
+		list := []string{}
+		dec := jsontext.NewDecoder(bytes.NewBuffer(v))
+		if _, err := dec.ReadToken(); err != nil {
+			return fault("array")
+		}
+		for i := 0; dec.PeekKind() != jsontext.KindEndArray; i++ {
+			element, err := dec.ReadValue()
+			if err != nil {
+				return fault("array")
+			}
+			s, ok := text(element)
+			if !ok {
+				faults = append(faults, Fault{"[" + strconv.Itoa(i) + "]", "string"})
+			}
+			list = append(list, s)
+		}
+		*dst = list
+		return faults
+	}
+}
+
+// members are the members of a request's object. The values point into the document they were read from.
+type members map[string]jsontext.Value
+
+// readMembers reads one object and nothing after it.
+func (d *document) readMembers() (members, error) {
+	found := members{}
+	err := d.eachMember(func(name string, v jsontext.Value) { found[name] = v })
+	if err != nil {
+		return nil, err
+	}
+	return found, d.end()
+}
+
+// eachMember reads one object.
+func (d *document) eachMember(visit func(name string, v jsontext.Value)) error {
+	if kind := d.dec.PeekKind(); kind != jsontext.KindBeginObject && kind != jsontext.KindInvalid {
+		return invalidBody("The body must be a JSON object.")
+	}
+	if _, err := d.dec.ReadToken(); err != nil {
+		return syntaxError(err)
+	}
+	for d.dec.PeekKind() != jsontext.KindEndObject {
+		quoted, err := d.dec.ReadValue()
+		if err != nil {
+			return syntaxError(err)
+		}
+		name, _ := text(quoted) // the tokenizer lets only strings be names
+		v, err := d.dec.ReadValue()
+		if err != nil {
+			return syntaxError(err)
+		}
+		if depth, _ := shape(v); depth > maxDepth {
+			return invalidBody(reason("depth", ""))
+		}
+		visit(name, v)
+	}
+	_, err := d.dec.ReadToken()
+	return err
+}
+
+// into puts the members where the fields say and reports all that are wrong. Members that no field names are ignored. With
+// partial a field that is absent keeps its value though it is required.
+func (m members) into(fields []Field, partial bool) []models.FieldError {
+	var wrong []models.FieldError
+	for _, f := range fields {
+		v, given := m[f.Name]
+		if !given {
+			if f.Required && !partial {
+				wrong = append(wrong, models.FieldError{Name: f.Name, Reason: reason("missing", "")})
+			}
+			continue
+		}
+		for _, fault := range f.Read(v) {
+			wrong = append(wrong, models.FieldError{Name: f.Name + fault.Place, Reason: reason(fault.Tag, "")})
+		}
+	}
+	return wrong
+}
+
+// ReadFields reads the body of a management call into fields. The error names every one that is missing or of the wrong type.
+// With partial, as for PATCH, absent fields keep their values.
+func ReadFields(r *http.Request, partial bool, fields ...Field) error {
+	var d document
+	if err := d.read(r, maxOtherBody); err != nil {
+		return err
+	}
+	m, err := d.readMembers()
+	if err != nil {
+		return err
+	}
+	if wrong := m.into(fields, partial); wrong != nil {
+		return models.Invalid(wrong...)
+	}
+	return nil
+}
+
+// reason is the sentence of a tag. Every rule of the surface has its own.
+func reason(tag, param string) string {
+	sentence, ok := reasons[tag]
+	if !ok {
+		return "This value is not valid."
+	}
+	if strings.Contains(sentence, "%s") {
+		return fmt.Sprintf(sentence, param)
+	}
+	return sentence
+}

@@ -1,0 +1,112 @@
+package handlers
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"hookrouter/models"
+)
+
+// Limit is how many management calls a production key may make. A sandbox key may make half as many a minute and a sixth as many
+// an hour (https://developers.yousign.com/docs/limits-new: 60 and 1200 against 30 and 200). 0 switches a window off.
+type Limit struct {
+	Minute int
+	Hour   int
+}
+
+// Options is what the surface needs. Everything without a default is required.
+type Options struct {
+	Accepter  Accepter
+	Store     Store
+	Rules     Rules
+	Endpoints EndpointChecker
+	// BodyOf writes the body of a delivery again, as it was sent. Bodies are a function of the event and the version of the
+	// subscription that matched, so they are not stored. It returns nil where it does not know the format.
+	BodyOf func(models.Job) []byte
+	// ReservedHeader reports whether a header belongs to the sender, so that a subscription may not set it: format.Reserved.
+	ReservedHeader func(name string) bool
+	// Draining reports that the process is about to end, so that balancers send no more.
+	Draining func() bool
+
+	NewID     func() models.ID
+	NewSecret func() string // a fresh secret_key of [models.SecretLength] characters
+	Now       func() time.Time
+
+	Limit             Limit
+	SubscriptionQuota int               // per organization; 0 sets none
+	Catalogue         *models.Catalogue // default: the built-in one
+	Logger            *slog.Logger      // default: discards
+	Surfaces          []Surface
+}
+
+// Surface is a further group of routes on the same engine, with a guard of its own.
+type Surface struct {
+	Guard  Func // runs before each of the routes; an error ends the call. nil guards nothing
+	Routes []Route
+}
+
+// Route is one operation of a [Surface].
+type Route struct {
+	Method string
+	Path   string
+	Handle Func
+}
+
+// Func answers a call, or returns why it can't without having written anything.
+type Func func(*gin.Context) error
+
+// api holds what the handlers of /v3 work with.
+type api struct {
+	Options
+
+	rules    *rulebook
+	limiter  limiter
+	cache    *keyCache
+	requests requestIDs
+	scratch  sync.Pool // of *document
+}
+
+// New builds the handler of the whole surface. It switches gin to its release mode, which is a setting of the process.
+func New(o Options) (http.Handler, error) {
+	a, err := newAPI(o)
+	if err != nil {
+		return nil, err
+	}
+	return a.engine()
+}
+
+func newAPI(o Options) (*api, error) {
+	for name, missing := range map[string]bool{
+		"Accepter": o.Accepter == nil, "Store": o.Store == nil, "Rules": o.Rules == nil, "Endpoints": o.Endpoints == nil,
+		"BodyOf": o.BodyOf == nil, "ReservedHeader": o.ReservedHeader == nil, "Draining": o.Draining == nil, "NewID": o.NewID == nil,
+		"NewSecret": o.NewSecret == nil, "Now": o.Now == nil,
+	} {
+		if missing {
+			return nil, fmt.Errorf("handlers: Options.%s is required", name)
+		}
+	}
+	if o.Limit.Minute < 0 || o.Limit.Hour < 0 || o.SubscriptionQuota < 0 {
+		return nil, errors.New("handlers: limits and quotas must not be negative")
+	}
+	o.Catalogue = cmp.Or(o.Catalogue, models.BuiltinCatalogue())
+	o.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
+	rules, err := newRulebook(o.Catalogue, o.Endpoints, o.ReservedHeader)
+	if err != nil {
+		return nil, err
+	}
+	return &api{
+		Options:  o,
+		rules:    rules,
+		limiter:  newLimiter(o.Limit),
+		cache:    newKeyCache(),
+		requests: newRequestIDs(o.NewID()),
+		scratch:  sync.Pool{New: func() any { return new(document) }},
+	}, nil
+}

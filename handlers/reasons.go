@@ -1,0 +1,75 @@
+package handlers
+
+// reasons is the one table from what can be wrong with a field to the sentence that says so. The keys are tags of the validator,
+// with the kind of the value where one tag means different things, and our own. It is never changed.
+var reasons = map[string]string{
+	// the form of a value
+	"missing": "This value is required.",
+	"string":  "This value must be a string.",
+	"boolean": "This value must be true or false.",
+	"integer": "This value must be a whole number.",
+	"number":  "This value must be a number.",
+	"array":   "This value must be an array of strings.",
+	"object":  "This value must be an object.",
+	"depth":   "Arrays and objects must not be nested deeper than 64.",
+	"nodes":   "There must not be more than 10,000 values in it.",
+	"bytes":   "This value must not be larger than %s.",
+
+	// sizes
+	"required":   "This value must not be empty.",
+	"min/string": "This value must have at least %s character.",
+	"max/string": "This value must have at most %s characters.",
+	"len/string": "This value must have exactly %s characters.",
+	"min/slice":  "This list must not be empty.",
+	"max/slice":  "This list must have at most %s entries.",
+	"min/int":    "This value must be at least %s.",
+	"max/int":    "This value must be at most %s.",
+	"gt":         "This value must be greater than %s.",
+	"lte":        "This value must be at most %s.",
+	"oneof":      "This value must be one of: %s.",
+
+	// texts
+	"safe":       "This text must not begin or end with a blank, nor contain an HTML tag, an address of a web page, an e-mail address or a control character.",
+	"printable":  "This value may only have printable ASCII characters.",
+	"masked":     "This is the mask that readers see in the place of the value, not a value.",
+	"uuid":       "This value must be a UUID.",
+	"entity_key": "This value must have 1 to 256 bytes; leave it out for none.",
+
+	// the rules of a subscription
+	"endpoint":           "The endpoint %s.",
+	"alone":              "The star means everything, so it must be the only entry.",
+	"duplicate":          "This entry stands in the list before.",
+	"pattern":            "%s",
+	"reachable":          "No known event has a name like this. GET /v3/event_types lists them.",
+	"known_scope":        "There is no scope of this name. GET /v3/scopes lists them.",
+	"subscribable":       "Events of this scope reach only subscriptions to all scopes (*).",
+	"workspace":          "This value must be the UUID of a workspace, or * alone.",
+	"sandbox_workspaces": "A sandbox subscription can't be limited to workspaces: the list must be [\"*\"].",
+	"sandbox_key":        "A sandbox key works with sandbox only.",
+
+	// static headers
+	"header_name":      "This is not a valid header name.",
+	"header_reserved":  "This header is set by the sender and can't be chosen.",
+	"header_duplicate": "This header stands there twice: names of headers are the same in upper and lower case.",
+	"header_value":     "A header's value may only have printable ASCII characters, blanks and tabs, at most 4096.",
+
+	// events
+	"event_name":      "There is no event of this name. GET /v3/event_types lists them.",
+	"event_time":      "This value must be a time in RFC 3339 or in Unix seconds, from 1970 to 9999.",
+	"idempotency_key": "This header must stand once and have 1 to 255 printable ASCII characters.",
+	"batch_key":       "A batch has no Idempotency-Key. Give its events an event_id each.",
+	"batch_size":      "A batch must have 1 to 1000 events.",
+	"batch":           "This value must be an array of events.",
+
+	// queries
+	"query":     "The query can't be read.",
+	"parameter": "There is no parameter of this name here.",
+	"repeated":  "This parameter must stand only once.",
+	"limit":     "This value must be a whole number from 1 to 100.",
+	"cursor":    "This is not a cursor of this list with these filters.",
+	"filter":    "This value must not be empty, longer than 256 bytes, or contain control characters or invalid UTF-8.",
+	"truth":     "This value must be true or false.",
+	"status":    "There is no such status.",
+	"matched":   "The only value is none.",
+	"period":    "This time must not be before from.",
+}

@@ -1,0 +1,96 @@
+package handlers
+
+import (
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+
+	"hookrouter/models"
+)
+
+// Who may use a route of /v3: the key's role must allow the action, and some routes are closed to sandbox keys.
+const (
+	read    = models.ActionRead
+	manage  = models.ActionManage
+	publish = models.ActionPublish
+
+	anyEnvironment = false
+	productionOnly = true
+)
+
+// route is one operation of /v3.
+type route struct {
+	method     string
+	path       string
+	action     models.Action
+	production bool // only for keys of the production environment
+	handle     func(*gin.Context, *models.APIKey) error
+}
+
+// routes is the whole surface of /v3.
+func (a *api) routes() []route {
+	return []route{
+		{http.MethodGet, "/v3/webhooks", read, anyEnvironment, a.listWebhooks},
+		{http.MethodPost, "/v3/webhooks", manage, productionOnly, a.createWebhook},
+		{http.MethodGet, "/v3/webhooks/:webhook", read, anyEnvironment, a.getWebhook},
+		{http.MethodPatch, "/v3/webhooks/:webhook", manage, anyEnvironment, a.updateWebhook},
+		{http.MethodDelete, "/v3/webhooks/:webhook", manage, anyEnvironment, a.deleteWebhook},
+
+		{http.MethodPost, "/v3/events", publish, anyEnvironment, a.createEvent},
+		{http.MethodPost, "/v3/events/batch", publish, anyEnvironment, a.createEvents},
+		{http.MethodGet, "/v3/events", read, anyEnvironment, a.listEvents},
+		{http.MethodGet, "/v3/events/:event", read, anyEnvironment, a.getEvent},
+		{http.MethodGet, "/v3/events/:event/deliveries", read, anyEnvironment, a.listEventDeliveries},
+
+		{http.MethodGet, "/v3/deliveries", read, anyEnvironment, a.listDeliveries},
+		{http.MethodGet, "/v3/deliveries/:delivery", read, anyEnvironment, a.getDelivery},
+
+		{http.MethodGet, "/v3/workspaces", read, anyEnvironment, a.listWorkspaces},
+		{http.MethodPost, "/v3/workspaces", manage, productionOnly, a.createWorkspace},
+		{http.MethodDelete, "/v3/workspaces/:workspace", manage, productionOnly, a.deleteWorkspace},
+		{http.MethodGet, "/v3/scopes", read, anyEnvironment, a.listScopes},
+		{http.MethodGet, "/v3/event_types", read, anyEnvironment, a.listEventTypes},
+	}
+}
+
+// engine mounts everything.
+func (a *api) engine() (http.Handler, error) {
+	gin.SetMode(gin.ReleaseMode)
+	e := gin.New()
+	// Failure policy: forwarding headers are not believed, because anyone can send them.
+	if err := e.SetTrustedProxies(nil); err != nil {
+		return nil, err
+	}
+	e.HandleMethodNotAllowed = true
+	e.RedirectTrailingSlash = false // one resource has one address
+	e.Use(a.serve)
+	e.NoRoute(a.answer(unknownPath))
+	e.NoMethod(a.answer(wrongMethod))
+
+	for _, probe := range []string{http.MethodGet, http.MethodHead} {
+		e.Handle(probe, "/healthz", a.answer(a.alive))
+		e.Handle(probe, "/readyz", a.answer(a.ready))
+	}
+	for _, r := range a.routes() {
+		e.Handle(r.method, r.path, a.answer(a.guarded(r)))
+	}
+	for _, s := range a.Surfaces {
+		for _, r := range s.Routes {
+			e.Handle(r.Method, r.Path, a.answer(s.guarded(r)))
+		}
+	}
+	return e, nil
+}
+
+// guarded runs the surface's guard before a route.
+func (s Surface) guarded(r Route) Func {
+	if s.Guard == nil {
+		return r.Handle
+	}
+	return func(c *gin.Context) error {
+		if err := s.Guard(c); err != nil {
+			return err
+		}
+		return r.Handle(c)
+	}
+}

@@ -1,0 +1,56 @@
+package handlers
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"github.com/go-playground/validator/v10"
+
+	"hookrouter/models"
+)
+
+// webhookRules are the rules of a subscription that need more than one value.
+func (r *rulebook) webhookRules(sl validator.StructLevel) {
+	in := sl.Current().Interface().(webhookInput)
+	report := func(name, tag string) { sl.ReportError(nil, name, name, tag, "") }
+	for _, list := range []struct {
+		name    string
+		entries []string
+	}{{"subscribed_events", in.Events}, {"scopes", in.Scopes}, {"workspaces", in.Workspaces}} {
+		seen := make(map[string]bool, len(list.entries))
+		for i, entry := range list.entries {
+			place := list.name + "[" + strconv.Itoa(i) + "]"
+			if entry == models.Any && len(list.entries) > 1 {
+				report(place, "alone")
+			} else if seen[entry] {
+				report(place, "duplicate")
+			}
+			seen[entry] = true
+		}
+	}
+	if in.Sandbox && (len(in.Workspaces) != 1 || in.Workspaces[0] != models.Any) {
+		report("workspaces", "sandbox_workspaces") // the vendor: "temporarily restricted in the sandbox environment"
+	}
+	seen := make(map[string]bool, len(in.Headers))
+	for _, h := range in.Headers {
+		if tag := r.headerFault(h, seen); tag != "" {
+			report("headers"+headerPlace(h.Name), tag)
+		}
+		seen[strings.ToLower(h.Name)] = true
+	}
+}
+
+// The vendor calls a text safe that has no blank around it, no HTML tag, no URL and no e-mail address. An unclosed tag counts,
+// because browsers close it; so does www. without a scheme, because mail programs make a link of it.
+var (
+	htmlTag = regexp.MustCompile(`<[/!?]?[A-Za-z]`)
+	webPage = regexp.MustCompile(`(?i)[a-z][a-z0-9+.-]*://|\b(?:www\.|mailto:|javascript:|data:[a-z])`)
+	eMail   = regexp.MustCompile(`[^\s@<>()]+@[^\s@<>()]+\.[^\s@<>()]+`)
+)
+
+func safeText(s string) bool {
+	return strings.TrimSpace(s) == s && !strings.ContainsFunc(s, unicode.IsControl) &&
+		!htmlTag.MatchString(s) && !webPage.MatchString(s) && !eMail.MatchString(s)
+}

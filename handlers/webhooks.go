@@ -1,0 +1,148 @@
+package handlers
+
+import (
+	"log/slog"
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+
+	"hookrouter/models"
+)
+
+// listWebhooks answers a bare array, oldest first: the vendor's list of subscriptions has no pages.
+func (a *api) listWebhooks(c *gin.Context, key *models.APIKey) error {
+	subs, err := a.Store.Subscriptions(c.Request.Context(), key.OrganizationID, onlySandbox(key))
+	if err != nil {
+		return err
+	}
+	out := make([]webhookOutput, 0, len(subs))
+	for _, s := range subs {
+		out = append(out, showWebhook(s, key.Role))
+	}
+	WriteJSON(c, http.StatusOK, out)
+	return nil
+}
+
+func (a *api) getWebhook(c *gin.Context, key *models.APIKey) error {
+	s, err := a.visibleWebhook(c, key)
+	if err != nil {
+		return err
+	}
+	WriteJSON(c, http.StatusOK, showWebhook(s, key.Role))
+	return nil
+}
+
+func (a *api) createWebhook(c *gin.Context, key *models.APIKey) error {
+	in := newWebhookInput()
+	if err := a.rules.read(c.Request, in, in.fields()...); err != nil {
+		return err
+	}
+	s := &models.Subscription{ID: a.NewID(), OrganizationID: key.OrganizationID, CreatedAt: a.Now().UTC()}
+	in.write(s)
+	if s.Secret.IsZero() {
+		s.Secret = models.NewSecret(a.NewSecret())
+	}
+	if err := a.Store.CreateSubscription(c.Request.Context(), s, a.SubscriptionQuota, key.ID); err != nil {
+		return err
+	}
+	a.refresh(c)
+	WriteJSON(c, http.StatusCreated, showWebhook(s, key.Role))
+	return nil
+}
+
+// updateWebhook changes what the body names and checks the result as a whole, inside the store's lock, so that two changes at the
+// same time can't add up to something that neither would have been allowed.
+func (a *api) updateWebhook(c *gin.Context, key *models.APIKey) error {
+	id, err := PathID(c, "webhook")
+	if err != nil {
+		return err
+	}
+	var d document
+	if err := d.read(c.Request, maxOtherBody); err != nil {
+		return err
+	}
+	given, err := d.readMembers()
+	if err != nil {
+		return err
+	}
+	s, err := a.Store.UpdateSubscription(c.Request.Context(), key.OrganizationID, id, key.ID, a.Now().UTC(),
+		func(s *models.Subscription) error {
+			if !sees(key, s.Sandbox) {
+				return noSuch("webhook")
+			}
+			in := inputOf(s)
+			unread := given.into(in.fields(), true)
+			wrong := a.rules.check(in, unread, func(field string) bool { _, ok := given[field]; return ok })
+			if !sees(key, in.Sandbox) {
+				wrong = append(wrong, models.FieldError{Name: "sandbox", Reason: reason("sandbox_key", "")})
+			}
+			if wrong != nil {
+				return models.Invalid(wrong...)
+			}
+			in.write(s)
+			return nil
+		})
+	if err != nil {
+		return err
+	}
+	a.refresh(c)
+	WriteJSON(c, http.StatusOK, showWebhook(s, key.Role))
+	return nil
+}
+
+func (a *api) deleteWebhook(c *gin.Context, key *models.APIKey) error {
+	s, err := a.visibleWebhook(c, key)
+	if err != nil {
+		return err
+	}
+	if err := a.Store.DeleteSubscription(c.Request.Context(), key.OrganizationID, s.ID, key.ID, a.Now().UTC()); err != nil {
+		return err
+	}
+	a.refresh(c)
+	WriteNothing(c)
+	return nil
+}
+
+// visibleWebhook is the subscription that the path names, if the key may see it.
+func (a *api) visibleWebhook(c *gin.Context, key *models.APIKey) (*models.Subscription, error) {
+	id, err := PathID(c, "webhook")
+	if err != nil {
+		return nil, err
+	}
+	s, err := a.Store.Subscription(c.Request.Context(), key.OrganizationID, id)
+	if err != nil {
+		return nil, err
+	}
+	if !sees(key, s.Sandbox) {
+		return nil, noSuch("webhook")
+	}
+	return s, nil
+}
+
+// refresh brings this instance's rules up to date. Failure policy: that it fails is logged and no more, because the change is
+// committed, and the commit of each event compares the revision of the rules anyway.
+func (a *api) refresh(c *gin.Context) {
+	if err := a.Rules.Refresh(c.Request.Context()); err != nil {
+		a.Logger.LogAttrs(c.Request.Context(), slog.LevelWarn, "rules.refresh_failed",
+			slog.String("request_id", c.Writer.Header().Get(headerRequestID)), slog.Any("error", err))
+	}
+}
+
+// sees reports whether a key may see something of an environment: a production key sees everything, a sandbox key sandbox only.
+func sees(key *models.APIKey, sandbox bool) bool {
+	return sandbox || key.Environment == models.Production
+}
+
+// onlySandbox is the filter of lists for a key: nil where it sees everything.
+func onlySandbox(key *models.APIKey) *bool {
+	if key.Environment == models.Production {
+		return nil
+	}
+	only := true
+	return &only
+}
+
+// noSuch is the error for what does not exist, or not for this caller: nobody can tell the two apart.
+func noSuch(thing string) error {
+	return models.Errorf(models.CodeNotFound, "There is no %s with this id.", thing)
+}
