@@ -1,0 +1,57 @@
+package delivery
+
+import (
+	"net/http"
+	"time"
+
+	"hookrouter/models"
+)
+
+// Decide says what an attempt does to its delivery. It is pure, and the only place that knows.
+//
+// d is the delivery as it was when the attempt started, s the subscription as it is at now, the end of the attempt; jitter is in
+// [-1, 1), 0 for none.
+//
+//   - Success delivers.
+//   - With auto_retry, a failure is tried again while the schedule has a step left.
+//   - Without it, only a first attempt that timed out is, once, after the schedule's first step. That retry is owed: it does not
+//     depend on auto_retry.
+//   - Where a retry would be due but the subscription was deleted, disabled or had its auto_retry switched off meanwhile, the
+//     delivery is canceled with that reason.
+//   - Every other failure is final.
+//
+// Retry-After of a 429 or 503 postpones the retry, at most by [MaxPostpone], and never brings it forward.
+func Decide(d models.Delivery, s *models.Subscription, a models.Attempt, p Policy, now time.Time, jitter float64) models.Result {
+	r := models.Result{Delivery: d, Attempt: &a, Reason: a.Reason}
+	if a.Success {
+		r.Status, r.Reason = models.StatusDelivered, ""
+		return r
+	}
+	wait, left := p.backoff(a.Number, jitter)
+	owed := !s.AutoRetry && a.Number == 1 && a.Reason == models.ReasonTimeout
+	// A second or later attempt that nobody owed was a retry under auto_retry, so that is what it had been.
+	retries := s.AutoRetry || owed || a.Number > 1 && !d.Owed
+	if !left || !retries {
+		r.Status = models.StatusFailed
+		return r
+	}
+	after := d
+	after.Attempts, after.Owed = a.Number, owed
+	if reason, stopped := after.Stopped(s); stopped {
+		r.Status, r.Reason = models.StatusCanceled, reason
+		return r
+	}
+	if a.StatusCode == http.StatusTooManyRequests || a.StatusCode == http.StatusServiceUnavailable {
+		wait = max(wait, min(a.RetryAfter, MaxPostpone))
+	}
+	r.Status, r.Owed, r.DueAt = models.StatusRetrying, owed, now.Add(wait)
+	return r
+}
+
+// canceled is the result for a delivery that its subscription stopped before a call was made.
+func canceled(d models.Delivery, reason models.Reason) models.Result {
+	return models.Result{Delivery: d, Status: models.StatusCanceled, Reason: reason}
+}
+
+// succeeded reports whether a status code is a success: 2xx and 3xx, by the vendor's contract.
+func succeeded(status int) bool { return status >= 200 && status < 400 }

@@ -1,0 +1,125 @@
+package delivery
+
+import (
+	"context"
+	"time"
+
+	"hookrouter/models"
+)
+
+// Waits after a failed statement: the first, and the longest.
+const (
+	firstPause = 50 * time.Millisecond
+	longPause  = 2 * time.Second
+)
+
+// feed brings work from the database to lanes that have a backlog there and room for it, whenever it is woken, and gives back what
+// this instance owns but will not send. It is one goroutine: claims of one instance would only wait for one another's rows.
+func (d *Dispatcher) feed(ctx context.Context) {
+	pause, lanes := firstPause, maxClaimLanes
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-d.wake:
+		}
+		for more := true; more; {
+			var err error
+			if more, err = d.feedOnce(ctx, lanes); err == nil {
+				pause, lanes = firstPause, min(2*lanes, maxClaimLanes)
+				continue
+			}
+			if ctx.Err() != nil {
+				return
+			}
+			d.o.Logger.Warn("delivery.feed", "error", err, "again_in", pause)
+			// Failure policy: wait and try again for ever; meanwhile everything is safe in the database.
+			if !rest(ctx, pause) {
+				return
+			}
+			// Fewer lanes at a time, so that one whose claim the database refuses is soon alone and does not hold up the others.
+			pause, lanes = min(2*pause, longPause), max(lanes/2, 1)
+			more = true
+		}
+	}
+}
+
+// feedOnce gives back and claims once, for up to so many lanes. It reports whether there may be more to do.
+func (d *Dispatcher) feedOnce(ctx context.Context, lanes int) (more bool, err error) {
+	if err := d.release(ctx); err != nil {
+		return true, err
+	}
+	now := d.o.Now()
+	owner, ok := d.member.current(now)
+	if !ok {
+		return false, nil // whatever ends this state wakes us
+	}
+	d.mu.Lock()
+	draining := d.draining
+	var c claim
+	if !draining {
+		c, ok = d.board.claim(lanes)
+	}
+	d.mu.Unlock()
+	if draining || !ok {
+		return false, nil
+	}
+	jobs, err := d.o.Queue.Claim(ctx, owner, now, c.wants)
+	d.settle(owner, c, jobs, err != nil)
+	if models.CodeOf(err) == models.CodeFenced {
+		d.member.lose(owner)
+		return false, nil
+	}
+	return true, err
+}
+
+// settle takes what a claim brought. Where the instance got another number meanwhile, the jobs belong to the old one and go back.
+func (d *Dispatcher) settle(owner int64, c claim, jobs []models.Job, failed bool) {
+	present := d.member.identity()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if present != owner || d.draining {
+		for i := range jobs {
+			d.giveBack(jobs[i].Delivery)
+		}
+		jobs, failed = nil, true
+	}
+	d.board.settle(c, jobs, failed)
+	d.startAll(d.o.Now())
+}
+
+// release gives back what is waiting for it.
+func (d *Dispatcher) release(ctx context.Context) error {
+	d.mu.Lock()
+	returns := d.returns
+	d.returns = nil
+	d.mu.Unlock()
+	for len(returns) > 0 {
+		owner, n := returns[0].Owner, 0
+		ids := make([]models.ID, 0, min(len(returns), maxClaim))
+		for n < len(returns) && returns[n].Owner == owner && len(ids) < maxClaim {
+			ids = append(ids, returns[n].ID)
+			n++
+		}
+		if err := d.o.Queue.Release(ctx, owner, ids, d.o.Now()); err != nil {
+			d.mu.Lock()
+			d.returns = append(returns, d.returns...)
+			d.mu.Unlock()
+			return err
+		}
+		returns = returns[n:]
+	}
+	return nil
+}
+
+// rest waits, and reports false when ctx ended first.
+func rest(ctx context.Context, wait time.Duration) bool {
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}

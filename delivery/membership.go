@@ -1,0 +1,156 @@
+package delivery
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"hookrouter/models"
+)
+
+// membership is this process's standing among the instances: its number, and how long ago the database last heard of it. Other
+// instances take over what a silent one owns, so one that may be taken for dead must not send.
+type membership struct {
+	queue     Queue
+	name      string
+	every     time.Duration
+	holdAfter time.Duration
+	now       func() time.Time
+	logger    *slog.Logger
+	onFenced  func(owner int64) // everything under that number belongs to others
+	onRevived func()            // work may go on
+
+	term  atomic.Pointer[term] // nil while the instance has no number
+	nudge chan struct{}        // holds at most one: see to it now
+	held  bool                 // the heartbeat failed for too long; used by run's goroutine alone
+}
+
+// term is a number and the moment of its last good heartbeat.
+type term struct {
+	owner int64
+	good  time.Time
+}
+
+func newMembership(o *Options, onFenced func(int64), onRevived func()) *membership {
+	return &membership{
+		queue: o.Queue, name: o.Name, every: o.HeartbeatEvery, holdAfter: o.HoldAfter, now: o.Now, logger: o.Logger,
+		onFenced: onFenced, onRevived: onRevived, nudge: make(chan struct{}, 1),
+	}
+}
+
+// current is the instance's number, and false while it has none or may have been declared dead.
+func (m *membership) current(now time.Time) (int64, bool) {
+	t := m.term.Load()
+	if t == nil || now.Sub(t.good) >= m.holdAfter {
+		return 0, false
+	}
+	return t.owner, true
+}
+
+// identity is the instance's number, however long it was not heard of; 0, which nobody has, while it has none.
+func (m *membership) identity() int64 {
+	t := m.term.Load()
+	if t == nil {
+		return 0
+	}
+	return t.owner
+}
+
+// register gets a number.
+func (m *membership) register(ctx context.Context) error {
+	start := m.now() // before the call, so that our clock of silence never runs behind the database's
+	owner, err := m.queue.RegisterInstance(ctx, m.name)
+	if err != nil {
+		return fmt.Errorf("register instance: %w", err)
+	}
+	m.term.Store(&term{owner: owner, good: start})
+	return nil
+}
+
+// run sends heartbeats until ctx ends. It has its own goroutine and does nothing else, so that no amount of work delays it.
+func (m *membership) run(ctx context.Context) {
+	ticker := time.NewTicker(m.every)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-m.nudge:
+		case <-ticker.C:
+		}
+		m.beat(ctx)
+	}
+}
+
+// beat sends one heartbeat, or gets a new number where there is none.
+func (m *membership) beat(ctx context.Context) {
+	// Failure policy: a call that hangs is given up, since the next one may come through on another connection.
+	call, cancel := context.WithTimeout(ctx, m.every)
+	defer cancel()
+	t := m.term.Load()
+	if t == nil {
+		if err := m.register(call); err != nil {
+			m.complain(ctx, err)
+			return
+		}
+		m.resume()
+		return
+	}
+	start := m.now()
+	err := m.queue.Heartbeat(call, t.owner)
+	switch {
+	case models.CodeOf(err) == models.CodeFenced:
+		m.lose(t.owner)
+	case err != nil:
+		m.complain(ctx, err)
+	case m.term.CompareAndSwap(t, &term{owner: t.owner, good: start}):
+		if m.held || start.Sub(t.good) >= m.holdAfter {
+			m.resume()
+		}
+	}
+}
+
+// lose gives a number up that was declared dead, and asks for a new one. Others than the heartbeat may notice first.
+func (m *membership) lose(owner int64) {
+	t := m.term.Load()
+	if t == nil || t.owner != owner || !m.term.CompareAndSwap(t, nil) {
+		return // noticed before
+	}
+	m.onFenced(owner)
+	select {
+	case m.nudge <- struct{}{}:
+	default:
+	}
+}
+
+func (m *membership) resume() {
+	m.held = false
+	m.onRevived()
+}
+
+// complain logs an outage when it begins to matter, not every two seconds.
+func (m *membership) complain(ctx context.Context, err error) {
+	if ctx.Err() != nil || m.held {
+		return
+	}
+	if _, ok := m.current(m.now()); !ok {
+		m.held = true
+		m.logger.Error("instance.held", "error", err)
+		return
+	}
+	m.logger.Warn("instance.heartbeat", "error", err)
+}
+
+// leave deregisters the instance: what it still owns is given back.
+func (m *membership) leave(ctx context.Context) error {
+	t := m.term.Swap(nil)
+	if t == nil {
+		return nil
+	}
+	if err := m.queue.Deregister(ctx, t.owner); err != nil {
+		return fmt.Errorf("deregister instance: %w", err)
+	}
+	return nil
+}

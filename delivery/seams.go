@@ -1,0 +1,49 @@
+package delivery
+
+import (
+	"context"
+	"time"
+
+	"hookrouter/models"
+)
+
+// Queue is the durable side of delivering: who owns which delivery, and what became of it. Implemented by *store.Store.
+type Queue interface {
+	// RegisterInstance announces this process and returns a number that no instance ever had. Predecessors of the same name are
+	// declared dead.
+	RegisterInstance(ctx context.Context, name string) (owner int64, err error)
+	// Heartbeat says that the instance lives. Code fenced: it was declared dead, and its deliveries belong to others.
+	Heartbeat(ctx context.Context, owner int64) error
+	// Deregister says that the instance has ended. What it still owns is given back as if it had died.
+	Deregister(ctx context.Context, owner int64) error
+
+	// Pulse is one look at everything that a sweep could have to do; one statement.
+	Pulse(ctx context.Context, now time.Time, silentFor time.Duration) (models.Pulse, error)
+	// TakeOver declares instances dead that were silent for that long, and gives up to limit of dead instances' deliveries back.
+	// It returns how many.
+	TakeOver(ctx context.Context, now time.Time, silentFor time.Duration, limit int) (int, error)
+	// CancelStopped cancels up to limit waiting deliveries of stopped subscriptions and returns how many.
+	CancelStopped(ctx context.Context, now time.Time, limit int) (int, error)
+	// Backlog lists up to limit subscriptions that have queued deliveries which are due.
+	Backlog(ctx context.Context, now time.Time, limit int) ([]models.ID, error)
+
+	// Claim makes due queued deliveries the owner's, the oldest due first within a subscription. Code fenced: the owner is dead.
+	Claim(ctx context.Context, owner int64, now time.Time, wants []models.Want) ([]models.Job, error)
+	// Record stores results in one transaction and returns the ids of those that were no longer ours; they leave no trace.
+	Record(ctx context.Context, results []models.Result) (fenced []models.ID, err error)
+	// Release gives deliveries back that were not sent, or whose outcome is unknown. That does not count as an attempt.
+	Release(ctx context.Context, owner int64, ids []models.ID, now time.Time) error
+}
+
+// Directory knows the subscriptions as they are now. Implemented by *routing.Matcher.
+type Directory interface {
+	// Subscription returns the subscription, also a deleted one while it is remembered.
+	Subscription(id models.ID) (*models.Subscription, bool)
+	// Sync makes sure that changes up to the revision are known. It is free when they are.
+	Sync(ctx context.Context, revision int64) error
+}
+
+// Sender makes one attempt. A failure is part of the attempt and not an error. Implemented by *HTTPSender.
+type Sender interface {
+	Send(ctx context.Context, j models.Job) models.Attempt
+}
