@@ -1,0 +1,106 @@
+package routing
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"hookrouter/models"
+)
+
+// submission is what one call of Accept brought. Its events stay together in one commit.
+type submission struct {
+	events  []*models.Event
+	size    int // bytes of data
+	arrived time.Time
+
+	items    []item // made by the committer that took it
+	revision int64  // the rules that items were matched by
+	outcomes []models.Outcome
+
+	answered chan struct{} // closed when outcomes is there
+	// settled is set by whoever decides how the call ends: the committer that answers it, or the caller that stops waiting. The
+	// other one sees that it came second.
+	settled atomic.Bool
+}
+
+// item is an event on its way into the database.
+type item struct {
+	accepted *models.Accepted
+	subs     []*models.Subscription // that matched, one for each of its deliveries
+	enqueued int                    // deliveries that were handed over
+}
+
+// intake is where submissions wait for a commit: first come, first served, bounded, without a timer. A committer that is free
+// takes at once whatever waits; while all are busy, the next batch gathers.
+type intake struct {
+	maxEvents, maxSize           int // of all that is not answered yet
+	maxBatchEvents, maxBatchSize int
+
+	mu           sync.Mutex
+	work         sync.Cond // something waits, or the intake was closed
+	waiting      []*submission
+	events, size int // waiting or being committed
+	closed       bool
+}
+
+// put queues a submission. It fails with code unavailable when there is no room or the intake is closed.
+//
+// Failure policy: at once rather than later, because a publisher that is told to come back keeps its event, and a queue that
+// grows only adds delay. An intake that holds nothing takes any submission, so none is too large for ever.
+func (q *intake) put(s *submission) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed {
+		return models.Errorf(models.CodeUnavailable, "The service is shutting down. Publish the event again.")
+	}
+	if q.events > 0 && (q.events+len(s.events) > q.maxEvents || q.size+s.size > q.maxSize) {
+		return models.Errorf(models.CodeUnavailable, "Too many events are waiting to be stored. Publish the event again later.")
+	}
+	q.events += len(s.events)
+	q.size += s.size
+	q.waiting = append(q.waiting, s)
+	q.work.Signal()
+	return nil
+}
+
+// take waits for submissions and appends the next batch to buf: at least one, and more while they fit. It appends none when the
+// intake is closed and empty.
+func (q *intake) take(buf []*submission) []*submission {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for len(q.waiting) == 0 && !q.closed {
+		q.work.Wait()
+	}
+	events, size, n := 0, 0, 0
+	for _, s := range q.waiting {
+		events += len(s.events)
+		size += s.size
+		if n > 0 && (events > q.maxBatchEvents || size > q.maxBatchSize) {
+			break
+		}
+		n++
+	}
+	buf = append(buf, q.waiting[:n]...)
+	clear(q.waiting[:n]) // the array lives on
+	if q.waiting = q.waiting[n:]; len(q.waiting) > 0 {
+		q.work.Signal() // the one who was woken for it may have been us
+	}
+	return buf
+}
+
+// leave gives back the room of a submission that was answered.
+func (q *intake) leave(s *submission) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.events -= len(s.events)
+	q.size -= s.size
+}
+
+// close refuses new submissions. Those that wait are still taken.
+func (q *intake) close() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.closed = true
+	q.work.Broadcast()
+}
