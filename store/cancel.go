@@ -1,0 +1,87 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"hookrouter/models"
+)
+
+// stop is one mark of a subscription: waiting deliveries below a version are canceled, or only those that wait for a retry.
+type stop struct {
+	column    string
+	condition string
+	mark      func(*subscriptionRow) *int
+	reason    func(*subscriptionRow) models.Reason
+}
+
+// stops agree with models.Delivery.Stopped, which is asked before every attempt; here it is said in SQL, of those that wait.
+func stops() []stop {
+	return []stop{
+		{
+			column: "cancel_below_version",
+			mark:   func(r *subscriptionRow) *int { return r.CancelBelowVersion },
+			reason: func(r *subscriptionRow) models.Reason {
+				if r.State.DeletedAt != 0 {
+					return models.ReasonDeleted
+				}
+				return models.ReasonDisabled
+			},
+		},
+		{
+			column:    "cancel_retries_below_version",
+			condition: " AND attempts > 0 AND NOT owed",
+			mark:      func(r *subscriptionRow) *int { return r.CancelRetriesBelowVersion },
+			reason:    func(*subscriptionRow) models.Reason { return models.ReasonAutoRetryOff },
+		},
+	}
+}
+
+// CancelStopped cancels up to limit waiting deliveries of subscriptions that were stopped, and returns how many. A mark goes when
+// nothing below it waits any more. Deliveries in flight are decided when they are recorded; those of events accepted while the
+// subscription was being stopped, when they are about to be sent.
+func (s *Store) CancelStopped(ctx context.Context, now time.Time, limit int) (int, error) {
+	const operation = "cancel deliveries"
+	var subs []subscriptionRow
+	err := s.reader(ctx).Select("organization_id, id, deleted_at, cancel_below_version, cancel_retries_below_version").
+		Where("cancel_below_version IS NOT NULL OR cancel_retries_below_version IS NOT NULL").Find(&subs).Error
+	if err != nil {
+		return 0, wrap(operation, err)
+	}
+	total := 0
+	for i := range subs {
+		for _, stop := range stops() {
+			mark := stop.mark(&subs[i])
+			if mark == nil {
+				continue
+			}
+			if total >= limit {
+				return total, nil
+			}
+			n, err := s.cancel(ctx, now, &subs[i], stop, *mark, limit-total)
+			if err != nil {
+				return total, wrap(operation, err)
+			}
+			total += n
+		}
+	}
+	return total, nil
+}
+
+func (s *Store) cancel(ctx context.Context, now time.Time, sub *subscriptionRow, stop stop, mark, limit int) (int, error) {
+	waiting := "subscription_id = ? AND status IN ('pending', 'retrying') AND subscription_version < ?" + stop.condition
+	result := s.writer(ctx).Exec(`UPDATE deliveries SET status = 'canceled', reason = ?, due_at = 0, owed = FALSE, updated_at = ?
+		WHERE (organization_id, id) IN (SELECT organization_id, id FROM deliveries WHERE `+waiting+` LIMIT ? `+s.dialect.skipLocked()+`)`,
+		stop.reason(sub), ms(now), sub.ID, mark, limit)
+	if result.Error != nil {
+		return 0, result.Error
+	}
+	if result.RowsAffected == int64(limit) {
+		return limit, nil // there may be more: the mark stays
+	}
+	// The mark is compared, because the subscription may have been stopped again meanwhile.
+	err := s.writer(ctx).Exec(`UPDATE subscriptions SET `+stop.column+` = NULL WHERE organization_id = ? AND id = ? AND `+stop.column+` = ?
+		AND NOT EXISTS (SELECT 1 FROM deliveries WHERE `+waiting+`)`,
+		sub.OrganizationID, sub.ID, mark, sub.ID, mark).Error
+	return int(result.RowsAffected), err
+}

@@ -1,0 +1,26 @@
+// Package store keeps everything in SQL, on Postgres or SQLite. It is the only package that knows SQL, gorm or the drivers.
+//
+// It owns the schema and its migrations, the sealing of secrets at rest, the queue that the database is, and the translation of
+// database errors to [models.Error]. It must not know HTTP, what a format looks like, or when something is retried: it stores
+// what routing and delivery decided.
+//
+// # Invariants
+//
+//   - What [Store.SaveEvents] reported as accepted is committed and synced: Postgres commits synchronously, SQLite runs in WAL with
+//     synchronous=FULL.
+//   - Events are accepted only by rules at the database's revision. A caller that is behind gets the code stale and stores nothing.
+//   - Revisions are in commit order: every change of a subscription takes the lock of the one revision row first.
+//   - A delivery has one owner at a time. [Store.Record] touches a row only while it is delivering and owned by who says so.
+//   - The ledger adds up at any moment: an event and all its deliveries are stored by one transaction.
+//   - Every query on behalf of a tenant names the organization. The queue's own go by subscription and owner.
+//   - Neither payloads nor parameters get into logs or errors.
+//
+// # Two dialects
+//
+// Most statements have one text for both databases. The few hot ones differ and are behind the dialect interface: on Postgres
+// one statement carries many rows as arrays, on SQLite rows go in chunks within one transaction of the single writer.
+//
+// Read in this order: open.go, rows.go, subscriptions.go, events.go, eventkeys.go, queue.go, instances.go, cancel.go; then
+// dialect.go with postgres_events.go and postgres_queue.go beside sqlite_events.go and sqlite_queue.go; then listing.go, seal.go,
+// migrate.go and partitions.go.
+package store

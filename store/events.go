@@ -1,0 +1,155 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"gorm.io/gorm"
+
+	"hookrouter/models"
+)
+
+// SaveEvents accepts a batch: one transaction stores the events with their deliveries, which are stored as given. It returns one
+// outcome per item, in order.
+//
+// revision is that of the rules the deliveries were made by. Where the database's is higher, nothing is stored and the error has the
+// code stale. The check and the insert are one transaction, but a rule may change between the check and the commit; then the
+// event counts as accepted before the change, which is true: both were being answered at the same time.
+//
+// An item whose PublishedBy is revoked gets the code unauthorized and is not stored. An item whose chosen id or Idempotency-Key was
+// seen before in its organization is a duplicate: with the same fingerprint it gets the receipt of the first, with another the code
+// conflict. Neither stops the other items.
+//
+// An error of the code unavailable may have come after the commit: who gets it does not know whether the batch is stored.
+func (s *Store) SaveEvents(ctx context.Context, revision int64, batch []*models.Accepted) ([]models.Outcome, error) {
+	outcomes := make([]models.Outcome, len(batch))
+	todo := make([]int, len(batch))
+	for i := range batch {
+		todo[i] = i
+	}
+	for {
+		publishers := publishersOf(batch, todo)
+		err := s.saveAll(ctx, revision, batch, todo, publishers, outcomes)
+		if err == nil {
+			return outcomes, nil
+		}
+		if !errors.Is(err, errRefused) {
+			return nil, wrap("save events", err)
+		}
+		revoked, err := s.whyRefused(ctx, revision, publishers)
+		if err != nil {
+			return nil, wrap("save events", err)
+		}
+		// What is revoked stays so, and the rest is tried again; each round has fewer keys.
+		kept := todo[:0:0]
+		for _, i := range todo {
+			if revoked[batch[i].Event.PublishedBy] {
+				outcomes[i] = models.Outcome{Err: models.Errorf(models.CodeUnauthorized, "The API key was revoked.")}
+				continue
+			}
+			kept = append(kept, i)
+		}
+		todo = kept
+	}
+}
+
+// errRefused rolls a save back whose rules are stale or whose publisher is revoked.
+var errRefused = errors.New("refused")
+
+func publishersOf(batch []*models.Accepted, todo []int) []models.ID {
+	seen := make(map[models.ID]struct{}, 1)
+	var list []models.ID
+	for _, i := range todo {
+		id := batch[i].Event.PublishedBy
+		if _, ok := seen[id]; !ok && !id.IsZero() {
+			seen[id] = struct{}{}
+			list = append(list, id)
+		}
+	}
+	return list
+}
+
+// saveAll stores the items of todo and sets their outcomes, or returns errRefused and stores nothing.
+func (s *Store) saveAll(
+	ctx context.Context, revision int64, batch []*models.Accepted, todo []int, publishers []models.ID, outcomes []models.Outcome,
+) error {
+	if len(todo) == 0 {
+		return nil
+	}
+	claims := claimsOf(batch, todo)
+	save := func(db gorm.ConnPool, fresh []int) error {
+		items := make([]*models.Accepted, len(fresh))
+		for n, i := range fresh {
+			items[n] = batch[i]
+		}
+		saved, err := s.dialect.saveEvents(ctx, db, revision, publishers, items)
+		if err != nil {
+			return err
+		}
+		if !saved {
+			return errRefused
+		}
+		for _, i := range fresh {
+			outcomes[i] = models.Outcome{Receipt: receiptOf(&batch[i].Event)}
+		}
+		return nil
+	}
+	if len(claims) == 0 && s.dialect.saveIsOneStatement() {
+		return save(s.accept.Statement.ConnPool, todo)
+	}
+	return s.accept.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+		db := tx.Statement.ConnPool
+		if len(claims) == 0 {
+			return save(db, todo)
+		}
+		lost, err := s.takeKeys(ctx, db, batch, claims)
+		if err != nil {
+			return err
+		}
+		fresh := make([]int, 0, len(todo))
+		for _, i := range todo {
+			if _, ok := lost[i]; !ok {
+				fresh = append(fresh, i)
+			}
+		}
+		if err := save(db, fresh); err != nil {
+			return err
+		}
+		for i, l := range lost {
+			outcomes[i] = l.outcome(batch)
+		}
+		return nil
+	})
+}
+
+func receiptOf(e *models.Event) models.Receipt {
+	return models.Receipt{
+		EventID: e.ID, EventName: e.Name, Sandbox: e.Sandbox, Matched: e.Matched, CreatedAt: instant(ms(e.AcceptedAt)),
+	}
+}
+
+// whyRefused finds what made a save be refused: the code stale, or the keys that are revoked. Neither can have been undone since.
+func (s *Store) whyRefused(ctx context.Context, revision int64, publishers []models.ID) (map[models.ID]bool, error) {
+	var now int64
+	if err := s.writer(ctx).Raw("SELECT value FROM revisions WHERE id = 1").Scan(&now).Error; err != nil {
+		return nil, err
+	}
+	if now > revision {
+		return nil, models.Errorf(models.CodeStale, "The rules are at revision %d, the caller is at %d.", now, revision)
+	}
+	var ids []uid
+	condition := s.dialect.idIn("id", publishers)
+	err := s.writer(ctx).Model(&keyRow{}).Where("revoked_at <> 0").Where(condition).Pluck("id", &ids).Error
+	if err != nil {
+		return nil, err
+	}
+	if len(ids) == 0 {
+		return nil, fmt.Errorf("the database refused a batch at revision %d for no reason", now)
+	}
+	revoked := make(map[models.ID]bool, len(ids))
+	for _, id := range ids {
+		revoked[models.ID(id)] = true
+	}
+	return revoked, nil
+}

@@ -1,0 +1,213 @@
+-- The first schema. Instants are epoch milliseconds, 0 where something has not happened. Every table of tenants' data leads its
+-- primary key with organization_id.
+--
+-- The same tables and columns as on Postgres, without partitions: ids are 16-byte blobs.
+
+-- +goose Up
+
+-- One row. Every change of a subscription takes its lock first and holds it to the commit, so revisions are in commit order.
+CREATE TABLE revisions (
+    id    INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
+    value BIGINT  NOT NULL
+);
+INSERT INTO revisions (id, value) VALUES (1, 0);
+
+-- A known text sealed with a master key, so that a wrong key is found at start.
+CREATE TABLE key_checks (
+    id     INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
+    sealed BLOB    NOT NULL
+);
+
+CREATE TABLE organizations (
+    id                 BLOB    NOT NULL PRIMARY KEY,
+    name               TEXT    NOT NULL,
+    created_at         BIGINT  NOT NULL,
+    subscription_quota INTEGER,
+    CONSTRAINT organizations_name_key UNIQUE (name)
+);
+
+CREATE TABLE workspaces (
+    organization_id BLOB   NOT NULL REFERENCES organizations (id),
+    id              BLOB   NOT NULL,
+    name            TEXT   NOT NULL,
+    created_at      BIGINT NOT NULL,
+    PRIMARY KEY (organization_id, id)
+);
+
+CREATE TABLE api_keys (
+    id              BLOB   NOT NULL PRIMARY KEY,
+    organization_id BLOB   NOT NULL REFERENCES organizations (id),
+    hash            BLOB   NOT NULL,
+    hint            TEXT   NOT NULL,
+    role            TEXT   NOT NULL,
+    environment     TEXT   NOT NULL,
+    created_at      BIGINT NOT NULL,
+    revoked_at      BIGINT NOT NULL DEFAULT 0,
+    CONSTRAINT api_keys_hash_key UNIQUE (hash)
+);
+CREATE INDEX api_keys_organization ON api_keys (organization_id, id);
+
+-- One row per key, written at every management call.
+CREATE TABLE rate_windows (
+    key_id       BLOB    NOT NULL PRIMARY KEY,
+    minute_start BIGINT  NOT NULL,
+    minute_count INTEGER NOT NULL,
+    hour_start   BIGINT  NOT NULL,
+    hour_count   INTEGER NOT NULL
+);
+
+-- The current state of each subscription; deleted ones stay as tombstones. The marks say that waiting deliveries of older
+-- versions are to be canceled.
+CREATE TABLE subscriptions (
+    organization_id              BLOB    NOT NULL REFERENCES organizations (id),
+    id                           BLOB    NOT NULL,
+    version                      INTEGER NOT NULL,
+    revision                     BIGINT  NOT NULL,
+    enabled                      BOOLEAN NOT NULL,
+    sandbox                      BOOLEAN NOT NULL,
+    events                       TEXT    NOT NULL,
+    scopes                       TEXT    NOT NULL,
+    workspaces                   TEXT    NOT NULL,
+    entity_key                   TEXT    NOT NULL,
+    endpoint                     TEXT    NOT NULL,
+    description                  TEXT,
+    secret                       BLOB,
+    format                       TEXT    NOT NULL,
+    headers                      BLOB,
+    auto_retry                   BOOLEAN NOT NULL,
+    max_in_flight                INTEGER NOT NULL,
+    rate_per_sec                 REAL    NOT NULL,
+    timeout_first_ms             BIGINT  NOT NULL,
+    timeout_retry_ms             BIGINT  NOT NULL,
+    created_at                   BIGINT  NOT NULL,
+    updated_at                   BIGINT  NOT NULL,
+    deleted_at                   BIGINT  NOT NULL,
+    cancel_below_version         INTEGER,
+    cancel_retries_below_version INTEGER,
+    PRIMARY KEY (organization_id, id),
+    CONSTRAINT subscriptions_id_key UNIQUE (id)
+);
+CREATE UNIQUE INDEX subscriptions_revision ON subscriptions (revision);
+CREATE INDEX subscriptions_stopped ON subscriptions (id)
+    WHERE cancel_below_version IS NOT NULL OR cancel_retries_below_version IS NOT NULL;
+
+CREATE TABLE subscription_versions (
+    organization_id  BLOB    NOT NULL,
+    subscription_id  BLOB    NOT NULL,
+    version          INTEGER NOT NULL,
+    revision         BIGINT  NOT NULL,
+    enabled          BOOLEAN NOT NULL,
+    sandbox          BOOLEAN NOT NULL,
+    events           TEXT    NOT NULL,
+    scopes           TEXT    NOT NULL,
+    workspaces       TEXT    NOT NULL,
+    entity_key       TEXT    NOT NULL,
+    endpoint         TEXT    NOT NULL,
+    description      TEXT,
+    secret           BLOB,
+    format           TEXT    NOT NULL,
+    headers          BLOB,
+    auto_retry       BOOLEAN NOT NULL,
+    max_in_flight    INTEGER NOT NULL,
+    rate_per_sec     REAL    NOT NULL,
+    timeout_first_ms BIGINT  NOT NULL,
+    timeout_retry_ms BIGINT  NOT NULL,
+    created_at       BIGINT  NOT NULL,
+    updated_at       BIGINT  NOT NULL,
+    deleted_at       BIGINT  NOT NULL,
+    changed_at       BIGINT  NOT NULL,
+    changed_by       BLOB,
+    PRIMARY KEY (organization_id, subscription_id, version)
+);
+
+-- The data is text and not jsonb, because its bytes are kept as they came: big integers, key order, white space.
+CREATE TABLE events (
+    accepted_at     BIGINT  NOT NULL,
+    happened_at     BIGINT  NOT NULL,
+    organization_id BLOB    NOT NULL,
+    ref             BLOB    NOT NULL,
+    id              BLOB    NOT NULL,
+    workspace_id    BLOB,
+    published_by    BLOB,
+    matched         INTEGER NOT NULL,
+    sandbox         BOOLEAN NOT NULL,
+    name            TEXT    NOT NULL,
+    scope           TEXT    NOT NULL,
+    entity_key      TEXT    NOT NULL,
+    data            TEXT    NOT NULL,
+    PRIMARY KEY (organization_id, ref)
+);
+CREATE INDEX events_entity ON events (organization_id, entity_key, ref) WHERE entity_key <> '';
+CREATE INDEX events_unmatched ON events (organization_id, ref) WHERE matched = 0;
+
+-- What makes publishing again a duplicate: ids chosen by producers (kind 'id') and Idempotency-Keys (kind 'key').
+CREATE TABLE event_keys (
+    organization_id BLOB   NOT NULL,
+    kind            TEXT   NOT NULL,
+    key             BLOB   NOT NULL,
+    event_ref       BLOB   NOT NULL,
+    fingerprint     BLOB   NOT NULL,
+    created_at      BIGINT NOT NULL,
+    PRIMARY KEY (organization_id, kind, key)
+) WITHOUT ROWID;
+
+-- The queue is the rows themselves. Waiting ones are found by partial indexes, so the finished, which are nearly all, cost the
+-- queue nothing.
+CREATE TABLE deliveries (
+    due_at               BIGINT  NOT NULL,
+    owner                BIGINT  NOT NULL,
+    created_at           BIGINT  NOT NULL,
+    updated_at           BIGINT  NOT NULL,
+    organization_id      BLOB    NOT NULL,
+    id                   BLOB    NOT NULL,
+    event_ref            BLOB    NOT NULL,
+    event_id             BLOB    NOT NULL,
+    subscription_id      BLOB    NOT NULL,
+    subscription_version INTEGER NOT NULL,
+    attempts             INTEGER NOT NULL,
+    sandbox              BOOLEAN NOT NULL,
+    owed                 BOOLEAN NOT NULL,
+    status               TEXT    NOT NULL,
+    reason               TEXT    NOT NULL,
+    event_name           TEXT    NOT NULL,
+    PRIMARY KEY (organization_id, id)
+);
+CREATE INDEX deliveries_subscription ON deliveries (subscription_id, id);
+CREATE INDEX deliveries_event ON deliveries (event_ref);
+CREATE INDEX deliveries_queue ON deliveries (subscription_id, due_at, id) WHERE status IN ('pending', 'retrying');
+CREATE INDEX deliveries_due ON deliveries (due_at) WHERE status IN ('pending', 'retrying');
+CREATE INDEX deliveries_owner ON deliveries (owner) WHERE status = 'delivering';
+
+-- Empty parts are NULL, which takes no room. Headers are lines of one text.
+CREATE TABLE attempts (
+    started_at       BIGINT  NOT NULL,
+    organization_id  BLOB    NOT NULL,
+    delivery_id      BLOB    NOT NULL,
+    number           INTEGER NOT NULL,
+    success          BOOLEAN NOT NULL,
+    body_truncated   BOOLEAN NOT NULL,
+    status_code      INTEGER,
+    redirects        INTEGER,
+    retry_after_ms   INTEGER,
+    dns_us           INTEGER,
+    connect_us       INTEGER,
+    tls_us           INTEGER,
+    first_byte_us    INTEGER,
+    total_us         INTEGER,
+    reason           TEXT,
+    detail           TEXT,
+    endpoint         TEXT,
+    request_headers  TEXT,
+    response_headers TEXT,
+    response_body    BLOB,
+    PRIMARY KEY (organization_id, delivery_id, number)
+);
+
+-- Running processes. The number is never used twice: it is the fence.
+CREATE TABLE instances (
+    id           INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    name         TEXT    NOT NULL,
+    started_at   BIGINT  NOT NULL,
+    heartbeat_at BIGINT  NOT NULL,
+    dead         BOOLEAN NOT NULL
+);

@@ -1,0 +1,167 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"math"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgtype"
+	"gorm.io/gorm"
+
+	"hookrouter/models"
+)
+
+// counts is a parameter of type int[] or bigint[]; a struct because gorm takes slices apart.
+type counts struct{ pgtype.FlatArray[int64] }
+
+// claimSQL takes each subscription's oldest due rows by the queue's index, passing over rows that another claim has locked. The
+// event is read by its key, one at a time: OFFSET 0 keeps the planner from joining all events instead.
+const claimSQL = `
+WITH due AS (
+  SELECT d.organization_id, d.id
+  FROM unnest(?::uuid[], ?::bigint[]) AS want (subscription_id, most)
+  CROSS JOIN LATERAL (
+    SELECT q.organization_id, q.id FROM deliveries q
+    WHERE q.subscription_id = want.subscription_id AND q.status IN ('pending', 'retrying') AND q.due_at <= ?
+    ORDER BY q.due_at, q.id LIMIT want.most
+    FOR UPDATE SKIP LOCKED
+  ) d
+), mine AS (
+  UPDATE deliveries d SET status = 'delivering', owner = ?, updated_at = ?
+  FROM due WHERE d.organization_id = due.organization_id AND d.id = due.id
+  RETURNING d.due_at, d.owner, d.created_at, d.updated_at, d.organization_id, d.id, d.event_ref, d.event_id, d.subscription_id,
+            d.subscription_version, d.attempts, d.sandbox, d.owed, d.status, d.reason, d.event_name
+)
+SELECT mine.*, coalesce(e.accepted_at, 0) AS accepted_at, coalesce(e.happened_at, 0) AS happened_at, coalesce(e.matched, 0) AS matched,
+       e.workspace_id, e.published_by, coalesce(e.scope, '') AS scope, coalesce(e.entity_key, '') AS event_entity, e.data,
+       e.ref IS NULL AS event_missing
+FROM mine
+LEFT JOIN LATERAL (
+  SELECT ev.ref, ev.accepted_at, ev.happened_at, ev.matched, ev.workspace_id, ev.published_by, ev.scope, ev.entity_key, ev.data
+  FROM events ev WHERE ev.organization_id = mine.organization_id AND ev.ref = mine.event_ref OFFSET 0
+) e ON true`
+
+func (postgresDialect) claim(_ context.Context, tx *gorm.DB, owner int64, now time.Time, wants []models.Want) ([]claimedRow, error) {
+	ids, most := make([]models.ID, len(wants)), make([]int64, len(wants))
+	for i, w := range wants {
+		ids[i], most[i] = w.SubscriptionID, int64(w.Limit)
+	}
+	var rows []claimedRow
+	err := tx.Raw(claimSQL, uidArray{ids}, counts{most}, ms(now), owner, ms(now)).Scan(&rows).Error
+	return rows, err
+}
+
+// recordSQL is one statement and so one transaction. Each result updates its row if owner and status still say that it is ours;
+// only from the updated ones come attempts. It answers with how many were updated, and which where not all were. The bounds of the
+// ids limit it to the partitions of those days. IS NOT DISTINCT FROM means equal here, and keeps the planner from going by the index
+// of what an owner is delivering, which it takes for nearly empty, instead of the primary key.
+const recordSQL = `
+WITH u AS (
+  UPDATE deliveries d
+  SET status = r.status, owner = 0, due_at = r.due_at, owed = r.owed, reason = r.reason, attempts = d.attempts + r.sent, updated_at = $1
+  FROM unnest($2::uuid[], $3::uuid[], $4::bigint[], $5::text[], $6::bigint[], $7::boolean[], $8::text[], $9::int[], $10::bigint[],
+              $11::boolean[], $12::boolean[], $13::int[], $14::int[], $15::int[], $16::int[], $17::int[], $18::int[], $19::int[],
+              $20::int[], $21::text[], $22::text[], $23::text[], $24::text[], $25::text[], $26::bytea[])
+    WITH ORDINALITY AS r (organization_id, id, owner, status, due_at, owed, reason, sent, started_at, success, body_truncated,
+                          status_code, redirects, retry_after_ms, dns_us, connect_us, tls_us, first_byte_us, total_us, why, detail,
+                          endpoint, request_headers, response_headers, response_body, place)
+  WHERE d.organization_id = r.organization_id AND d.id = r.id
+    AND d.owner IS NOT DISTINCT FROM r.owner AND d.status IS NOT DISTINCT FROM 'delivering'
+    AND d.id >= $27 AND d.id < $28
+  RETURNING d.organization_id, d.id, d.attempts, r.sent, r.started_at, r.success, r.body_truncated, r.status_code, r.redirects,
+            r.retry_after_ms, r.dns_us, r.connect_us, r.tls_us, r.first_byte_us, r.total_us, r.why, r.detail, r.endpoint,
+            r.request_headers, r.response_headers, r.response_body, r.place
+), a AS (
+  INSERT INTO attempts (organization_id, delivery_id, number, started_at, success, body_truncated, status_code, redirects,
+                        retry_after_ms, dns_us, connect_us, tls_us, first_byte_us, total_us, reason, detail, endpoint,
+                        request_headers, response_headers, response_body)
+  SELECT organization_id, id, attempts, started_at, success, body_truncated, nullif(status_code, 0), nullif(redirects, 0),
+         nullif(retry_after_ms, 0), nullif(dns_us, 0), nullif(connect_us, 0), nullif(tls_us, 0), nullif(first_byte_us, 0),
+         nullif(total_us, 0), nullif(why, ''), nullif(detail, ''), nullif(endpoint, ''), nullif(request_headers, ''),
+         nullif(response_headers, ''), nullif(response_body, '')
+  FROM u WHERE sent = 1
+)
+SELECT count(*), CASE WHEN count(*) < $29 THEN array_agg(place) END FROM u`
+
+func (postgresDialect) record(ctx context.Context, db *gorm.DB, now time.Time, rs []models.Result) ([]int, error) {
+	ids := make([]models.ID, len(rs))
+	for i := range rs {
+		ids[i] = rs[i].Delivery.ID
+	}
+	from, to := bounds(ids)
+	args := append([]any{ms(now)}, resultColumns(rs, ids)...)
+	args = append(args, attemptColumns(rs)...)
+	args = append(args, uid(from), uid(to), len(rs))
+	var updated int
+	var places []int64
+	row := db.Statement.ConnPool.QueryRowContext(ctx, recordSQL, args...)
+	if err := row.Scan(&updated, pgtype.NewMap().SQLScanner(&places)); err != nil {
+		return nil, err
+	}
+	if updated == len(rs) {
+		return nil, nil
+	}
+	done := make([]bool, len(rs))
+	for _, p := range places {
+		done[p-1] = true
+	}
+	var fenced []int
+	for i := range rs {
+		if !done[i] {
+			fenced = append(fenced, i)
+		}
+	}
+	return fenced, nil
+}
+
+func resultColumns(rs []models.Result, ids []models.ID) []any {
+	n := len(rs)
+	org, owner, due := make([]models.ID, n), make([]int64, n), make([]int64, n)
+	status, reason := make([]string, n), make([]string, n)
+	owed, sent := make([]bool, n), make([]int32, n)
+	for i := range rs {
+		r := &rs[i]
+		org[i], owner[i], due[i] = r.Delivery.OrganizationID, r.Delivery.Owner, ms(r.DueAt)
+		status[i], reason[i], owed[i] = string(r.Status), string(r.Reason), r.Owed
+		if r.Attempt != nil {
+			sent[i] = 1
+		}
+	}
+	return []any{uidArray{org}, uidArray{ids}, owner, status, due, owed, reason, sent}
+}
+
+// attemptColumns are the attempts' parts; a result without an attempt has empty ones, which go nowhere.
+func attemptColumns(rs []models.Result) []any {
+	n := len(rs)
+	started := make([]int64, n)
+	success, truncated := make([]bool, n), make([]bool, n)
+	code, redirects, retryAfter := make([]int32, n), make([]int32, n), make([]int32, n)
+	dns, connect, tls, first, total := make([]int32, n), make([]int32, n), make([]int32, n), make([]int32, n), make([]int32, n)
+	why, detail, endpoint := make([]string, n), make([]string, n), make([]string, n)
+	request, response, body := make([]string, n), make([]string, n), make([][]byte, n)
+	for i := range rs {
+		body[i] = []byte{}
+		if rs[i].Attempt == nil {
+			continue
+		}
+		a := attemptRowOf(rs[i].Attempt)
+		started[i], success[i], truncated[i] = a.StartedAt, a.Success, a.BodyTruncated
+		code[i], redirects[i], retryAfter[i] = a.StatusCode, a.Redirects, a.RetryAfterMs
+		dns[i], connect[i], tls[i], first[i], total[i] = a.DNSUs, a.ConnectUs, a.TLSUs, a.FirstByteUs, a.TotalUs
+		why[i], detail[i], endpoint[i] = a.Reason, a.Detail, a.Endpoint
+		request[i], response[i] = a.RequestHeaders, a.ResponseHeaders
+		if a.ResponseBody != nil {
+			body[i] = a.ResponseBody
+		}
+	}
+	return []any{
+		started, success, truncated, code, redirects, retryAfter, dns, connect, tls, first, total, why, detail, endpoint, request,
+		response, body,
+	}
+}
+
+// bounded is a number that fits the column.
+func bounded(n int64) int32 { return int32(min(max(n, 0), math.MaxInt32)) }
+
+var _ sql.Scanner = (*uid)(nil)

@@ -1,0 +1,237 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"gorm.io/gorm"
+
+	"hookrouter/models"
+)
+
+// claimedRow is a claimed delivery with its event.
+type claimedRow struct {
+	Delivery     deliveryRow `gorm:"embedded"`
+	AcceptedAt   int64
+	HappenedAt   int64
+	Matched      int
+	WorkspaceID  uid
+	PublishedBy  uid
+	Scope        string
+	EventEntity  string
+	Data         []byte
+	EventMissing bool
+}
+
+func (r *claimedRow) event() *models.Event {
+	row := eventRow{
+		AcceptedAt: r.AcceptedAt, HappenedAt: r.HappenedAt, OrganizationID: r.Delivery.OrganizationID, Ref: r.Delivery.EventRef, ID: r.Delivery.EventID,
+		WorkspaceID: r.WorkspaceID, PublishedBy: r.PublishedBy, Matched: r.Matched, Sandbox: r.Delivery.Sandbox, Name: r.Delivery.EventName,
+		Scope: r.Scope, EntityKey: r.EventEntity, Data: r.Data,
+	}
+	return row.model()
+}
+
+// Claim makes due queued deliveries this owner's: for each want up to its limit, oldest due first. They are delivering from then
+// on and no other claim gets them. Where another claim is at the same rows, they are passed over rather than waited for. The jobs
+// are complete, and ordered by subscription and due time.
+//
+// An error of the code unavailable may have come after the commit; then deliveries are this owner's without its knowing, until
+// it asks [Store.Owned] or is declared dead.
+func (s *Store) Claim(ctx context.Context, owner int64, now time.Time, wants []models.Want) ([]models.Job, error) {
+	if len(wants) == 0 {
+		return nil, nil
+	}
+	var jobs []models.Job
+	err := s.tx(ctx, func(tx *gorm.DB) error {
+		rows, err := s.dialect.claim(ctx, tx, owner, now, wants)
+		if err != nil {
+			return err
+		}
+		jobs, err = s.jobs(tx, rows)
+		return err
+	})
+	if err != nil {
+		return nil, wrap("claim deliveries", err)
+	}
+	return jobs, nil
+}
+
+// jobs completes claimed rows with the subscriptions they need, each read once.
+func (s *Store) jobs(tx *gorm.DB, rows []claimedRow) ([]models.Job, error) {
+	if len(rows) == 0 {
+		return nil, nil
+	}
+	slices.SortFunc(rows, func(a, b claimedRow) int {
+		if c := bytes.Compare(a.Delivery.SubscriptionID[:], b.Delivery.SubscriptionID[:]); c != 0 {
+			return c
+		}
+		if a.Delivery.DueAt != b.Delivery.DueAt {
+			return int(min(max(a.Delivery.DueAt-b.Delivery.DueAt, -1), 1))
+		}
+		return bytes.Compare(a.Delivery.ID[:], b.Delivery.ID[:])
+	})
+	ids := make([]models.ID, 0, len(rows))
+	for i := range rows {
+		ids = append(ids, models.ID(rows[i].Delivery.SubscriptionID))
+	}
+	list, err := s.currents(tx.Where(s.dialect.idIn("id", slices.Compact(ids))))
+	if err != nil {
+		return nil, err
+	}
+	type state struct {
+		id      models.ID
+		version int
+	}
+	current := make(map[models.ID]*models.Subscription, len(list))
+	states := make(map[state]*models.Subscription, len(list))
+	for _, sub := range list {
+		current[sub.ID], states[state{sub.ID, sub.Version}] = sub, sub
+	}
+	jobs := make([]models.Job, 0, len(rows))
+	var lost []models.Delivery
+	for i := range rows {
+		r, d := &rows[i], &rows[i].Delivery
+		key := state{models.ID(d.SubscriptionID), d.SubscriptionVersion}
+		if r.EventMissing || current[key.id] == nil {
+			lost = append(lost, d.model())
+			continue
+		}
+		matched, ok := states[key]
+		if !ok {
+			if matched, err = s.version(tx, models.ID(d.OrganizationID), key.id, key.version); err != nil {
+				return nil, fmt.Errorf("version %d of subscription %s: %w", key.version, key.id, err)
+			}
+			states[key] = matched
+		}
+		jobs = append(jobs, models.Job{Delivery: d.model(), Event: r.event(), Matched: matched, Current: current[key.id]})
+	}
+	return jobs, s.giveUp(tx, lost)
+}
+
+// giveUp ends deliveries whose event or subscription is no longer there. Failure policy: they fail and are logged, because an error
+// would come back at every claim and hold up the lanes of others.
+func (s *Store) giveUp(tx *gorm.DB, lost []models.Delivery) error {
+	for i := range lost {
+		d := &lost[i]
+		s.logger.ErrorContext(tx.Statement.Context, "store.delivery_lost", "delivery", d.ID.String(), "event_ref", d.EventRef.String())
+		err := tx.Exec(`UPDATE deliveries SET status = 'failed', reason = ?, owner = 0, due_at = 0, owed = FALSE
+			WHERE organization_id = ? AND id = ?`, models.ReasonInvalid, uid(d.OrganizationID), uid(d.ID)).Error
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Record stores results in one transaction: the new state of each delivery that is still delivering and owned by who says so,
+// with its attempt. The ids of the rest are returned as fenced: another instance has taken them over, and this result leaves no
+// trace. An attempt's number is one more than the delivery's attempts in the database.
+func (s *Store) Record(ctx context.Context, results []models.Result) (fenced []models.ID, err error) {
+	if len(results) == 0 {
+		return nil, nil
+	}
+	places, err := s.dialect.record(ctx, s.writer(ctx), s.now(), results)
+	if err != nil {
+		return nil, wrap("record results", err)
+	}
+	for _, i := range places {
+		fenced = append(fenced, results[i].Delivery.ID)
+	}
+	return fenced, nil
+}
+
+// Release gives deliveries back that this owner claimed and did not send: pending, due now at the latest, and nothing counted.
+// Those that are not this owner's any more are left alone.
+func (s *Store) Release(ctx context.Context, owner int64, ids []models.ID, now time.Time) error {
+	for part := range slices.Chunk(ids, 1000) {
+		from, to := bounds(part)
+		err := s.writer(ctx).Exec(`UPDATE deliveries SET status = 'pending', owner = 0, updated_at = ?,
+			due_at = CASE WHEN due_at < ? THEN due_at ELSE ? END
+			WHERE owner = ? AND status = 'delivering' AND id >= ? AND id < ? AND ?`,
+			ms(now), ms(now), ms(now), owner, uid(from), uid(to), s.dialect.idIn("id", part)).Error
+		if err != nil {
+			return wrap("release deliveries", err)
+		}
+	}
+	return nil
+}
+
+// bounds are the first id of the earliest day, and of the day after the latest. A condition between them, the second excluded, limits
+// a statement on Postgres to the partitions of these days. They are whole days on purpose: the planner knows little about the
+// newest ids, and takes a narrower range for nearly empty.
+func bounds(ids []models.ID) (from, to models.ID) {
+	lowest, highest := ids[0], ids[0]
+	for _, id := range ids[1:] {
+		if bytes.Compare(id[:], lowest[:]) < 0 {
+			lowest = id
+		}
+		if bytes.Compare(id[:], highest[:]) > 0 {
+			highest = id
+		}
+	}
+	const day = 24 * time.Hour
+	return models.FloorID(lowest.Time().Truncate(day)), models.FloorID(highest.Time().Truncate(day).Add(day))
+}
+
+// backlogSQL jumps from one subscription with queued deliveries to the next by the index that claims use, so its cost is in the
+// number of subscriptions and not of deliveries. The first queued row of each is the oldest due.
+const backlogSQL = `
+WITH RECURSIVE lanes (subscription_id) AS (
+  SELECT (SELECT subscription_id FROM deliveries WHERE status IN ('pending', 'retrying') AND subscription_id > ?
+          ORDER BY subscription_id LIMIT 1)
+  UNION ALL
+  SELECT (SELECT d.subscription_id FROM deliveries d WHERE d.status IN ('pending', 'retrying') AND d.subscription_id > lanes.subscription_id
+          ORDER BY d.subscription_id LIMIT 1)
+  FROM lanes WHERE lanes.subscription_id IS NOT NULL
+)
+SELECT subscription_id FROM lanes
+WHERE subscription_id IS NOT NULL
+  AND (SELECT d.due_at FROM deliveries d WHERE d.status IN ('pending', 'retrying') AND d.subscription_id = lanes.subscription_id
+       ORDER BY d.due_at LIMIT 1) <= ?
+LIMIT ?`
+
+// Backlog lists up to limit subscriptions that have queued deliveries which are due. Where there are more, the next call goes on
+// after the last one listed, so each gets its turn.
+func (s *Store) Backlog(ctx context.Context, now time.Time, limit int) ([]models.ID, error) {
+	s.backlogMu.Lock()
+	defer s.backlogMu.Unlock()
+	after := s.backlogAfter
+	list, err := s.backlog(ctx, now, after, limit)
+	if err == nil && !after.IsZero() && len(list) < limit { // once round
+		var again []models.ID
+		again, err = s.backlog(ctx, now, models.ID{}, limit-len(list))
+		for _, id := range again {
+			if bytes.Compare(id[:], after[:]) <= 0 {
+				list = append(list, id)
+			}
+		}
+	}
+	if err != nil {
+		return nil, wrap("look for a backlog", err)
+	}
+	s.backlogAfter = models.ID{}
+	if len(list) == limit {
+		s.backlogAfter = list[limit-1]
+	}
+	return list, nil
+}
+
+func (s *Store) backlog(ctx context.Context, now time.Time, after models.ID, limit int) ([]models.ID, error) {
+	var ids []uid
+	// A zero id would be NULL, and nothing is greater than that; no subscription has the smallest id but one.
+	if after.IsZero() {
+		after[15] = 1
+	}
+	if err := s.reader(ctx).Raw(backlogSQL, uid(after), ms(now), limit).Scan(&ids).Error; err != nil {
+		return nil, err
+	}
+	list := make([]models.ID, len(ids))
+	for i, id := range ids {
+		list[i] = models.ID(id)
+	}
+	return list, nil
+}

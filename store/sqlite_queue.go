@@ -1,0 +1,150 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"gorm.io/gorm"
+
+	"hookrouter/models"
+)
+
+const deliveryColumnsSQL = `due_at, owner, created_at, updated_at, organization_id, id, event_ref, event_id, subscription_id,
+	subscription_version, attempts, sandbox, owed, status, reason, event_name`
+
+// claim goes subscription by subscription. There is no one to skip: the transaction has the write lock.
+func (*sqliteDialect) claim(_ context.Context, tx *gorm.DB, owner int64, now time.Time, wants []models.Want) ([]claimedRow, error) {
+	var claimed []claimedRow
+	for _, w := range wants {
+		var rows []deliveryRow
+		err := tx.Raw(`UPDATE deliveries SET status = 'delivering', owner = ?, updated_at = ?
+			WHERE (organization_id, id) IN (SELECT organization_id, id FROM deliveries
+				WHERE subscription_id = ? AND status IN ('pending', 'retrying') AND due_at <= ? ORDER BY due_at, id LIMIT ?)
+			RETURNING `+deliveryColumnsSQL, owner, ms(now), uid(w.SubscriptionID), ms(now), w.Limit).Scan(&rows).Error
+		if err != nil {
+			return nil, err
+		}
+		for i := range rows {
+			row := claimedRow{Delivery: rows[i], EventMissing: true}
+			var events []eventRow
+			err := tx.Where("organization_id = ? AND ref = ?", rows[i].OrganizationID, rows[i].EventRef).Find(&events).Error
+			if err != nil {
+				return nil, err
+			}
+			for _, e := range events {
+				row.AcceptedAt, row.HappenedAt, row.Matched, row.WorkspaceID = e.AcceptedAt, e.HappenedAt, e.Matched, e.WorkspaceID
+				row.PublishedBy, row.Scope, row.EventEntity, row.Data = e.PublishedBy, e.Scope, e.EntityKey, e.Data
+				row.EventMissing = false
+			}
+			claimed = append(claimed, row)
+		}
+	}
+	return claimed, nil
+}
+
+// record updates and inserts in chunks. The update says how many attempts each row now has, and by being silent which are fenced.
+func (*sqliteDialect) record(ctx context.Context, db *gorm.DB, now time.Time, rs []models.Result) ([]int, error) {
+	var fenced []int
+	err := db.Transaction(func(tx *gorm.DB) error {
+		fenced = nil
+		pool := tx.Statement.ConnPool
+		return chunks(len(rs), func(from, to int) error {
+			numbers, err := recordStatesSQLite(ctx, pool, now, rs[from:to])
+			if err != nil {
+				return err
+			}
+			var sent []attemptRow
+			for i := from; i < to; i++ {
+				number, ours := numbers[rs[i].Delivery.ID]
+				if !ours {
+					fenced = append(fenced, i)
+					continue
+				}
+				delete(numbers, rs[i].Delivery.ID) // a second result of the same delivery is fenced by the first
+				if a := rs[i].Attempt; a != nil {
+					row := attemptRowOf(a)
+					row.OrganizationID, row.DeliveryID, row.Number = uid(rs[i].Delivery.OrganizationID), uid(rs[i].Delivery.ID), number
+					sent = append(sent, row)
+				}
+			}
+			return insertAttemptsSQLite(ctx, pool, sent)
+		})
+	})
+	return fenced, err
+}
+
+// recordStatesSQLite updates one chunk. The plus signs keep SQLite from going by the index of what an owner is delivering.
+func recordStatesSQLite(ctx context.Context, pool gorm.ConnPool, now time.Time, rs []models.Result) (map[models.ID]int, error) {
+	args := make([]any, 0, 1+len(rs)*8)
+	args = append(args, ms(now))
+	for i := range rs {
+		r := &rs[i]
+		sent := 0
+		if r.Attempt != nil {
+			sent = 1
+		}
+		args = append(args, uid(r.Delivery.OrganizationID), uid(r.Delivery.ID), r.Delivery.Owner, string(r.Status), ms(r.DueAt), r.Owed,
+			string(r.Reason), sent)
+	}
+	rows, err := pool.QueryContext(ctx, `UPDATE deliveries SET status = r.column4, owner = 0, due_at = r.column5, owed = r.column6,
+		reason = r.column7, attempts = attempts + r.column8, updated_at = ?
+		FROM (VALUES `+values(len(rs), 8)+`) AS r
+		WHERE deliveries.organization_id = r.column1 AND deliveries.id = r.column2 AND +deliveries.owner = r.column3
+		  AND +deliveries.status = 'delivering'
+		RETURNING id, attempts`, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	numbers := make(map[models.ID]int, len(rs))
+	for rows.Next() {
+		var id uid
+		var attempts int
+		if err := rows.Scan(&id, &attempts); err != nil {
+			return nil, err
+		}
+		numbers[models.ID(id)] = attempts
+	}
+	return numbers, rows.Err()
+}
+
+func insertAttemptsSQLite(ctx context.Context, pool gorm.ConnPool, rows []attemptRow) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	const width = 20
+	args := make([]any, 0, len(rows)*width)
+	for i := range rows {
+		r := &rows[i]
+		args = append(args, r.OrganizationID, r.DeliveryID, r.Number, r.StartedAt, r.Success, r.BodyTruncated, number(r.StatusCode),
+			number(r.Redirects), number(r.RetryAfterMs), number(r.DNSUs), number(r.ConnectUs), number(r.TLSUs), number(r.FirstByteUs),
+			number(r.TotalUs), text(r.Reason), text(r.Detail), text(r.Endpoint), text(r.RequestHeaders), text(r.ResponseHeaders),
+			blob(r.ResponseBody))
+	}
+	_, err := pool.ExecContext(ctx, `INSERT INTO attempts (organization_id, delivery_id, number, started_at, success, body_truncated,
+		status_code, redirects, retry_after_ms, dns_us, connect_us, tls_us, first_byte_us, total_us, reason, detail, endpoint,
+		request_headers, response_headers, response_body) VALUES `+values(len(rows), width), args...)
+	return err
+}
+
+// number, text and blob are NULL for what is empty.
+func number(n int32) any {
+	if n == 0 {
+		return nil
+	}
+	return int64(n)
+}
+
+func text(s string) any {
+	if s == "" {
+		return nil
+	}
+	return s
+}
+
+func blob(b []byte) any {
+	if len(b) == 0 {
+		return nil
+	}
+	return b
+}

@@ -1,0 +1,103 @@
+package store
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"hookrouter/models"
+)
+
+// sealedHeader is how a static header is written before the list of them is sealed.
+type sealedHeader struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+// stateRow writes a subscription's state for a table, with the secret and the static headers sealed.
+func (s *Store) stateRow(table string, sub *models.Subscription) (stateRow, error) {
+	row := stateRow{
+		Version: sub.Version, Revision: sub.Revision, Enabled: sub.Enabled, Sandbox: sub.Sandbox, EntityKey: sub.EntityKey,
+		Endpoint: sub.Endpoint, Description: sub.Description, Format: sub.Format, AutoRetry: sub.AutoRetry,
+		MaxInFlight: sub.MaxInFlight, RatePerSec: sub.RatePerSec,
+		TimeoutFirstMs: sub.TimeoutFirst.Milliseconds(), TimeoutRetryMs: sub.TimeoutRetry.Milliseconds(),
+		CreatedAt: ms(sub.CreatedAt), UpdatedAt: ms(sub.UpdatedAt), DeletedAt: ms(sub.DeletedAt),
+	}
+	var err error
+	if row.Events, err = texts(sub.Events); err != nil {
+		return row, err
+	}
+	if row.Scopes, err = texts(sub.Scopes); err != nil {
+		return row, err
+	}
+	if row.Workspaces, err = texts(sub.Workspaces); err != nil {
+		return row, err
+	}
+	if !sub.Secret.IsZero() {
+		row.Secret, err = s.keys.seal(place(table, sub.OrganizationID, sub.ID, "secret"), sub.Secret.Reveal())
+		if err != nil {
+			return row, err
+		}
+	}
+	if len(sub.Headers) > 0 {
+		list := make([]sealedHeader, len(sub.Headers))
+		for i, h := range sub.Headers {
+			list[i] = sealedHeader{Name: h.Name, Value: h.Value.Reveal()}
+		}
+		text, err := json.Marshal(list)
+		if err != nil {
+			return row, fmt.Errorf("encode headers: %w", err)
+		}
+		if row.Headers, err = s.keys.seal(place(table, sub.OrganizationID, sub.ID, "headers"), string(text)); err != nil {
+			return row, err
+		}
+	}
+	return row, nil
+}
+
+func (s *Store) current(row *subscriptionRow) (*models.Subscription, error) {
+	return s.state(row.TableName(), models.ID(row.OrganizationID), models.ID(row.ID), &row.State)
+}
+
+// state is the reverse of stateRow.
+func (s *Store) state(table string, org, id models.ID, row *stateRow) (*models.Subscription, error) {
+	sub := &models.Subscription{
+		ID: id, OrganizationID: org, Version: row.Version, Revision: row.Revision, Enabled: row.Enabled, Sandbox: row.Sandbox,
+		EntityKey: row.EntityKey, Endpoint: row.Endpoint, Description: row.Description, Format: row.Format, AutoRetry: row.AutoRetry,
+		MaxInFlight: row.MaxInFlight, RatePerSec: row.RatePerSec,
+		TimeoutFirst: time.Duration(row.TimeoutFirstMs) * time.Millisecond, TimeoutRetry: time.Duration(row.TimeoutRetryMs) * time.Millisecond,
+		CreatedAt: instant(row.CreatedAt), UpdatedAt: instant(row.UpdatedAt), DeletedAt: instant(row.DeletedAt),
+	}
+	var err error
+	if sub.Events, err = parseTexts[models.Pattern](row.Events); err != nil {
+		return nil, err
+	}
+	if sub.Scopes, err = parseTexts[string](row.Scopes); err != nil {
+		return nil, err
+	}
+	if sub.Workspaces, err = parseTexts[string](row.Workspaces); err != nil {
+		return nil, err
+	}
+	if row.Secret != nil {
+		text, err := s.keys.open(place(table, org, id, "secret"), row.Secret)
+		if err != nil {
+			return nil, err
+		}
+		sub.Secret = models.NewSecret(text)
+	}
+	if row.Headers != nil {
+		text, err := s.keys.open(place(table, org, id, "headers"), row.Headers)
+		if err != nil {
+			return nil, err
+		}
+		var list []sealedHeader
+		if err := json.Unmarshal([]byte(text), &list); err != nil {
+			return nil, fmt.Errorf("decode headers: %w", err)
+		}
+		sub.Headers = make([]models.Header, len(list))
+		for i, h := range list {
+			sub.Headers[i] = models.Header{Name: h.Name, Value: models.NewSecret(h.Value)}
+		}
+	}
+	return sub, nil
+}

@@ -1,0 +1,201 @@
+package storetest
+
+import (
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"hookrouter/models"
+	"hookrouter/store"
+)
+
+func tenantTests() []exercise {
+	return []exercise{
+		{"organizations", exerciseOrganizations},
+		{"workspaces", exerciseWorkspaces},
+		{"a workspace that subscriptions name stays", exerciseNamedWorkspace},
+		{"keys", exerciseKeys},
+		{"rate windows are shared by all instances", exerciseRateWindows},
+		{"parallel hits are all counted", func(w *world) {
+			key := w.key(w.org.ID)
+			const n = 40
+			stores := []*store.Store{w.Store, w.open()}
+			var mu sync.Mutex
+			seen := map[int]bool{}
+			var wg sync.WaitGroup
+			for i := range n {
+				wg.Go(func() {
+					minute, hour, err := stores[i%2].Hit(w.Context(), key.ID, w.clock.Now())
+					mu.Lock()
+					defer mu.Unlock()
+					if err == nil && minute == hour {
+						seen[minute] = true
+					}
+				})
+			}
+			wg.Wait()
+			require.Len(w, seen, n)
+			require.True(w, seen[n])
+		}},
+	}
+}
+
+func exerciseOrganizations(w *world) {
+	ctx := w.Context()
+	quota := 0
+	beta := models.Organization{ID: NewID(), Name: "beta", CreatedAt: w.clock.Now(), SubscriptionQuota: &quota}
+	require.NoError(w, w.CreateOrganization(ctx, beta))
+	w.requireCode(models.CodeConflict, w.CreateOrganization(ctx, models.Organization{ID: NewID(), Name: "beta", CreatedAt: w.clock.Now()}))
+	list, err := w.Organizations(ctx)
+	require.NoError(w, err)
+	require.Equal(w, []models.Organization{w.org, beta}, list)
+
+	got, err := w.Organization(ctx, beta.ID)
+	require.NoError(w, err)
+	require.Equal(w, beta, got)
+	got, err = w.OrganizationByName(ctx, "beta")
+	require.NoError(w, err)
+	require.Equal(w, beta, got)
+	_, err = w.Organization(ctx, NewID())
+	w.requireCode(models.CodeNotFound, err)
+	_, err = w.OrganizationByName(ctx, "Beta")
+	w.requireCode(models.CodeNotFound, err)
+
+	five := 5
+	got, err = w.UpdateOrganization(ctx, beta.ID, func(o *models.Organization) error {
+		o.Name, o.SubscriptionQuota = "gamma", &five
+		return nil
+	})
+	require.NoError(w, err)
+	stored, err := w.Organization(ctx, beta.ID)
+	require.NoError(w, err)
+	require.Equal(w, got, stored)
+	require.Equal(w, "gamma", stored.Name)
+	require.Equal(w, 5, *stored.SubscriptionQuota)
+	stored, err = w.UpdateOrganization(ctx, beta.ID, func(o *models.Organization) error {
+		o.SubscriptionQuota = nil
+		return nil
+	})
+	require.NoError(w, err)
+	require.Nil(w, stored.SubscriptionQuota)
+
+	_, err = w.UpdateOrganization(ctx, beta.ID, func(o *models.Organization) error {
+		o.Name = "acme"
+		return nil
+	})
+	w.requireCode(models.CodeConflict, err)
+	no := errors.New("no")
+	_, err = w.UpdateOrganization(ctx, beta.ID, func(o *models.Organization) error {
+		o.Name = "delta"
+		return no
+	})
+	require.ErrorIs(w, err, no)
+	_, err = w.OrganizationByName(ctx, "delta")
+	w.requireCode(models.CodeNotFound, err)
+	_, err = w.UpdateOrganization(ctx, NewID(), func(*models.Organization) error { return nil })
+	w.requireCode(models.CodeNotFound, err)
+}
+
+func exerciseWorkspaces(w *world) {
+	ctx := w.Context()
+	var all []models.Workspace
+	for _, name := range []string{"one", "two", "three"} {
+		ws := models.Workspace{ID: NewID(), OrganizationID: w.org.ID, Name: name, CreatedAt: w.clock.Now()}
+		require.NoError(w, w.CreateWorkspace(ctx, ws))
+		all = append(all, ws)
+	}
+	w.requireCode(models.CodeConflict, w.CreateWorkspace(ctx, all[0]))
+	other := w.organization("other")
+	same := all[0]
+	same.OrganizationID = other.ID
+	require.NoError(w, w.CreateWorkspace(ctx, same), "an id is unique within its organization only")
+	lost := same
+	lost.OrganizationID = NewID()
+	w.requireCode(models.CodeNotFound, w.CreateWorkspace(ctx, lost))
+
+	list, err := w.Workspaces(ctx, w.org.ID, models.ID{}, 10)
+	require.NoError(w, err)
+	require.Equal(w, all, list)
+	list, err = w.Workspaces(ctx, w.org.ID, all[0].ID, 1)
+	require.NoError(w, err)
+	require.Equal(w, all[1:2], list)
+
+	require.NoError(w, w.DeleteWorkspace(ctx, w.org.ID, all[0].ID))
+	w.requireCode(models.CodeNotFound, w.DeleteWorkspace(ctx, w.org.ID, all[0].ID))
+	list, err = w.Workspaces(ctx, other.ID, models.ID{}, 10)
+	require.NoError(w, err)
+	require.Equal(w, []models.Workspace{same}, list)
+}
+
+func exerciseNamedWorkspace(w *world) {
+	ctx := w.Context()
+	ws := models.Workspace{ID: NewID(), OrganizationID: w.org.ID, Name: "one", CreatedAt: w.clock.Now()}
+	require.NoError(w, w.CreateWorkspace(ctx, ws))
+	sub := w.subscribe(func(s *models.Subscription) { s.Workspaces = []string{ws.ID.String()} })
+	err := w.DeleteWorkspace(ctx, w.org.ID, ws.ID)
+	w.requireCode(models.CodeConflict, err)
+	require.ErrorContains(w, err, sub.ID.String())
+	require.NoError(w, w.DeleteSubscription(ctx, w.org.ID, sub.ID, models.ID{}, w.clock.Now()))
+	require.NoError(w, w.DeleteWorkspace(ctx, w.org.ID, ws.ID))
+}
+
+func exerciseKeys(w *world) {
+	ctx := w.Context()
+	first, second := w.key(w.org.ID), w.key(w.org.ID)
+	elsewhere := w.key(w.organization("other").ID)
+	got, err := w.KeyByHash(ctx, second.Hash)
+	require.NoError(w, err)
+	require.Equal(w, second, got)
+	_, err = w.KeyByHash(ctx, [32]byte{1})
+	w.requireCode(models.CodeNotFound, err)
+	list, err := w.Keys(ctx, w.org.ID)
+	require.NoError(w, err)
+	require.Equal(w, []models.APIKey{first, second}, list)
+
+	orphan := elsewhere
+	orphan.ID, orphan.OrganizationID, orphan.Hash = NewID(), NewID(), [32]byte{2}
+	w.requireCode(models.CodeNotFound, w.CreateKey(ctx, orphan))
+	twin := first
+	twin.ID = NewID()
+	w.requireCode(models.CodeConflict, w.CreateKey(ctx, twin))
+
+	at := w.clock.Now()
+	require.NoError(w, w.RevokeKey(ctx, first.ID, at))
+	require.NoError(w, w.RevokeKey(ctx, first.ID, w.clock.Advance(time.Hour)), "again")
+	got, err = w.KeyByHash(ctx, first.Hash)
+	require.NoError(w, err)
+	require.Equal(w, at, got.RevokedAt, "the first time counts")
+	got, err = w.KeyByHash(ctx, second.Hash)
+	require.NoError(w, err)
+	require.True(w, got.RevokedAt.IsZero())
+	w.requireCode(models.CodeNotFound, w.RevokeKey(ctx, NewID(), at))
+}
+
+func exerciseRateWindows(w *world) {
+	key, other := w.key(w.org.ID), w.key(w.org.ID)
+	stores := []*store.Store{w.Store, w.open()}
+	noon := time.Date(2026, 11, 20, 12, 0, 30, 0, time.UTC)
+	steps := []struct {
+		key          models.ID
+		at           time.Time
+		minute, hour int
+	}{
+		{key.ID, noon, 1, 1},
+		{key.ID, noon.Add(time.Second), 2, 2},
+		{other.ID, noon.Add(time.Second), 1, 1},
+		{key.ID, noon.Add(29 * time.Second), 3, 3},
+		{key.ID, noon.Add(30 * time.Second), 1, 4},                      // the next minute
+		{key.ID, noon.Add(29 * time.Second), 2, 5},                      // an instance whose clock is behind does not open a window again
+		{key.ID, noon.Add(59*time.Minute + 30*time.Second), 1, 1},       // the next hour
+		{key.ID, noon.Add(-2 * time.Hour), 1, 1},                        // far behind: the other clock was wrong
+		{key.ID, noon.Add(-2*time.Hour + 10*time.Millisecond), 2, 2},    //
+		{key.ID, noon.Add(time.Hour + time.Minute + time.Second), 1, 1}, // and it goes on
+	}
+	for i, step := range steps {
+		minute, hour, err := stores[i%2].Hit(w.Context(), step.key, step.at)
+		require.NoError(w, err)
+		require.Equal(w, [2]int{step.minute, step.hour}, [2]int{minute, hour}, "step %d", i)
+	}
+}
