@@ -388,7 +388,9 @@ func TestCallerThatLeaves(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var lines bytes.Buffer
-		s := newStand(t, func(o *RouterOptions) { o.Logger = slog.New(slog.NewJSONHandler(&lines, &slog.HandlerOptions{Level: slog.LevelDebug})) })
+		s := newStand(t, func(o *RouterOptions) {
+			o.Logger = slog.New(slog.NewJSONHandler(&lines, &slog.HandlerOptions{Level: slog.LevelDebug}))
+		})
 		s.source.put(1, nil)
 		open := make(chan struct{})
 		s.outbox.before = func(context.Context, int, []*models.Accepted) error {
@@ -438,7 +440,9 @@ func TestLogLine(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var lines bytes.Buffer
-		s := newStand(t, func(o *RouterOptions) { o.Logger = slog.New(slog.NewJSONHandler(&lines, &slog.HandlerOptions{Level: slog.LevelDebug})) })
+		s := newStand(t, func(o *RouterOptions) {
+			o.Logger = slog.New(slog.NewJSONHandler(&lines, &slog.HandlerOptions{Level: slog.LevelDebug}))
+		})
 		s.source.put(1, nil)
 		s.source.put(2, nil)
 		s.handover.room.Store(1)

@@ -1,0 +1,177 @@
+package main
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-playground/validator/v10"
+	"github.com/go-viper/mapstructure/v2"
+	"github.com/knadh/koanf/parsers/yaml"
+	"github.com/knadh/koanf/providers/confmap"
+	"github.com/knadh/koanf/providers/file"
+	"github.com/knadh/koanf/v2"
+	"github.com/spf13/pflag"
+)
+
+// config is the settings after reading and checking.
+type config struct {
+	Listen             string          `koanf:"listen" validate:"required"`
+	DatabaseURL        string          `koanf:"database_url" validate:"required"`
+	MasterKey          string          `koanf:"master_key"`
+	AdminToken         string          `koanf:"admin_token" validate:"omitempty,min=16"`
+	RetrySchedule      []time.Duration `koanf:"retry_schedule" validate:"min=1,max=50,dive,min=1ms,max=720h"`
+	RetryJitter        float64         `koanf:"retry_jitter" validate:"min=0,max=1"`
+	RetryCron          string          `koanf:"retry_cron" validate:"required"`
+	TimeoutFirst       time.Duration   `koanf:"timeout_first" validate:"min=10ms,max=60s"`
+	TimeoutRetry       time.Duration   `koanf:"timeout_retry" validate:"min=10ms,max=60s"`
+	EndpointSchemes    []string        `koanf:"endpoint_schemes" validate:"min=1,dive,oneof=http https"`
+	EgressAllow        []netip.Prefix  `koanf:"egress_allow"`
+	UserAgent          string          `koanf:"user_agent" validate:"required,printascii,max=256"`
+	APILimitMinute     int             `koanf:"api_limit_minute" validate:"min=0"`
+	APILimitHour       int             `koanf:"api_limit_hour" validate:"min=0"`
+	QuotaSubscriptions int             `koanf:"quota_subscriptions" validate:"min=0"`
+	MaxInFlight        int             `koanf:"max_in_flight" validate:"min=1,max=10000"`
+	DrainTimeout       time.Duration   `koanf:"drain_timeout" validate:"min=0s,max=10m"`
+	LogLevel           slog.Level      `koanf:"log_level"`
+	LogFormat          string          `koanf:"log_format" validate:"oneof=json text"`
+}
+
+// readConfig merges defaults, the config file, the environment and the flags, in growing strength, and checks the result.
+// Anything unknown is refused, because a setting that is spelled wrong must not be ignored.
+func readConfig(env map[string]string, flags *pflag.FlagSet, dev bool) (config, error) {
+	k := koanf.New(".")
+	defaults := map[string]any{}
+	for _, s := range settings() {
+		defaults[s.key] = s.value
+	}
+	if dev {
+		for key, value := range devDefaults() {
+			defaults[key] = value
+		}
+	}
+	if err := k.Load(confmap.Provider(defaults, "."), nil); err != nil {
+		return config{}, usageError{err}
+	}
+	if path := configPath(env, flags); path != "" {
+		if err := k.Load(file.Provider(path), yaml.Parser()); err != nil {
+			return config{}, usageError{fmt.Errorf("config file: %w", err)}
+		}
+	}
+	fromEnv, err := environment(env)
+	if err != nil {
+		return config{}, err
+	}
+	if err := k.Load(confmap.Provider(fromEnv, "."), nil); err != nil {
+		return config{}, usageError{err}
+	}
+	fromFlags := map[string]any{}
+	for _, s := range settings() {
+		if f := flags.Lookup(s.flag()); f != nil && f.Changed {
+			fromFlags[s.key] = f.Value.String()
+		}
+	}
+	if err := k.Load(confmap.Provider(fromFlags, "."), nil); err != nil {
+		return config{}, usageError{err}
+	}
+	return decodeConfig(k)
+}
+
+func configPath(env map[string]string, flags *pflag.FlagSet) string {
+	if path, err := flags.GetString("config"); err == nil && path != "" {
+		return path
+	}
+	return env[envPrefix+"CONFIG"]
+}
+
+// environment picks our variables and refuses unknown ones.
+func environment(env map[string]string) (map[string]any, error) {
+	out := map[string]any{}
+	for name, value := range env {
+		if !strings.HasPrefix(name, envPrefix) || name == envPrefix+"CONFIG" {
+			continue
+		}
+		i := slices.IndexFunc(settings(), func(s setting) bool { return s.env() == name })
+		if i < 0 {
+			return nil, usageError{fmt.Errorf("unknown environment variable %s", name)}
+		}
+		out[settings()[i].key] = value
+	}
+	return out, nil
+}
+
+func decodeConfig(k *koanf.Koanf) (config, error) {
+	var c config
+	err := k.UnmarshalWithConf("", &c, koanf.UnmarshalConf{DecoderConfig: &mapstructure.DecoderConfig{
+		Result:           &c,
+		TagName:          "koanf",
+		ErrorUnused:      true,
+		WeaklyTypedInput: true,
+		DecodeHook: mapstructure.ComposeDecodeHookFunc(
+			commaList,
+			mapstructure.StringToTimeDurationHookFunc(),
+			mapstructure.TextUnmarshallerHookFunc(),
+		),
+	}})
+	if err != nil {
+		return config{}, usageError{fmt.Errorf("settings: %w", err)}
+	}
+	if err := checkConfig(c); err != nil {
+		return config{}, usageError{err}
+	}
+	return c, nil
+}
+
+// commaList splits a text for a list; white space around the parts and an empty text are allowed.
+func commaList(from, to reflect.Type, data any) (any, error) {
+	if from.Kind() != reflect.String || to.Kind() != reflect.Slice {
+		return data, nil
+	}
+	parts := []string{}
+	for part := range strings.SplitSeq(data.(string), ",") {
+		if part = strings.TrimSpace(part); part != "" {
+			parts = append(parts, part)
+		}
+	}
+	return parts, nil
+}
+
+// checkConfig names each wrong setting by its key and the rule that it breaks, never by its value, which may be a secret.
+func checkConfig(c config) error {
+	check := validator.New(validator.WithRequiredStructEnabled())
+	check.RegisterTagNameFunc(func(f reflect.StructField) string { return f.Tag.Get("koanf") })
+	var wrong validator.ValidationErrors
+	if err := check.Struct(c); errors.As(err, &wrong) {
+		reasons := make([]string, 0, len(wrong))
+		for _, w := range wrong {
+			reasons = append(reasons, strings.TrimSpace(fmt.Sprintf("%s must satisfy %s %s", w.Field(), w.Tag(), w.Param())))
+		}
+		return fmt.Errorf("settings: %s", strings.Join(reasons, "; "))
+	} else if err != nil {
+		return fmt.Errorf("settings: %w", err)
+	}
+	if !strings.HasPrefix(c.DatabaseURL, "postgres://") && !strings.HasPrefix(c.DatabaseURL, "postgresql://") &&
+		!strings.HasPrefix(c.DatabaseURL, "sqlite://") {
+		return errors.New("settings: database_url must start with postgres:// or sqlite://")
+	}
+	return nil
+}
+
+// masterKeys decodes the comma-separated keys.
+func masterKeys(text string) ([][]byte, error) {
+	var keys [][]byte
+	for part := range strings.SplitSeq(text, ",") {
+		key, err := base64.StdEncoding.DecodeString(strings.TrimSpace(part))
+		if err != nil || len(key) != 32 {
+			return nil, usageError{errors.New("master_key: each key must be 32 bytes in base64; `openssl rand -base64 32` makes one")}
+		}
+		keys = append(keys, key)
+	}
+	return keys, nil
+}

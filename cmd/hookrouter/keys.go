@@ -1,0 +1,160 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"slices"
+	"text/tabwriter"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/spf13/cobra"
+
+	"hookrouter/handlers"
+	"hookrouter/models"
+	"hookrouter/store"
+)
+
+func keysCommand(p program) *cobra.Command {
+	cmd := &cobra.Command{Use: "keys", Short: "Make, list and revoke API keys"}
+	cmd.AddCommand(keysCreateCommand(p), keysListCommand(p), keysRevokeCommand(p))
+	return cmd
+}
+
+func keysCreateCommand(p program) *cobra.Command {
+	var organization, role, environment string
+	cmd := &cobra.Command{
+		Use:   "create --organization NAME --role ROLE",
+		Short: "Make a key; prints it alone, and only this once",
+		Long:  "Makes a key for an organization, which is created where it is new. The key is printed alone on standard output; only its hash is kept.",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if !slices.Contains(models.Roles(), models.Role(role)) {
+				return usageError{fmt.Errorf("--role must be admin, manager, publisher or reader")}
+			}
+			env := models.Environment(environment)
+			if env != models.Production && env != models.Sandbox {
+				return usageError{fmt.Errorf("--environment must be production or sandbox")}
+			}
+			db, _, err := p.openStore(cmd, false)
+			if err != nil {
+				return err
+			}
+			defer db.Close()
+			org, err := ensureOrganization(cmd.Context(), db, organization)
+			if err != nil {
+				return err
+			}
+			text, err := handlers.NewKeyText(rand.Reader, env)
+			if err != nil {
+				return err
+			}
+			if err := saveKey(cmd.Context(), db, org.ID, text, models.Role(role), env); err != nil {
+				return err
+			}
+			_, err = fmt.Fprintln(p.stdout, text)
+			return err
+		},
+	}
+	cmd.Flags().StringVar(&organization, "organization", "", "name of the organization")
+	cmd.Flags().StringVar(&role, "role", "", "admin, manager, publisher or reader")
+	cmd.Flags().StringVar(&environment, "environment", string(models.Production), "production or sandbox")
+	_ = cmd.MarkFlagRequired("organization")
+	_ = cmd.MarkFlagRequired("role")
+	return cmd
+}
+
+// ensureOrganization finds the organization or makes it. Two processes may race to make it; the loser takes the winner's.
+func ensureOrganization(ctx context.Context, db *store.Store, name string) (models.Organization, error) {
+	org, err := db.OrganizationByName(ctx, name)
+	if models.CodeOf(err) != models.CodeNotFound {
+		return org, err
+	}
+	org = models.Organization{ID: newID(), Name: name, CreatedAt: time.Now()}
+	if err := db.CreateOrganization(ctx, org); models.CodeOf(err) == models.CodeConflict {
+		return db.OrganizationByName(ctx, name)
+	} else if err != nil {
+		return models.Organization{}, err
+	}
+	return org, nil
+}
+
+func saveKey(ctx context.Context, db *store.Store, org models.ID, text string, role models.Role, env models.Environment) error {
+	return db.CreateKey(ctx, models.APIKey{
+		ID: newID(), OrganizationID: org, Hash: handlers.HashKey(text), Hint: handlers.KeyHint(text),
+		Role: role, Environment: env, CreatedAt: time.Now(),
+	})
+}
+
+// newID makes a version 7 UUID, which sorts by the time it was made.
+func newID() models.ID { return models.ID(uuid.Must(uuid.NewV7())) }
+
+func keysListCommand(p program) *cobra.Command {
+	var organization string
+	cmd := &cobra.Command{
+		Use:   "list [--organization NAME]",
+		Short: "List keys with their role, environment and state, never their text",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			db, _, err := p.openStore(cmd, false)
+			if err != nil {
+				return err
+			}
+			defer db.Close()
+			orgs, err := db.Organizations(cmd.Context())
+			if err != nil {
+				return err
+			}
+			out := tabwriter.NewWriter(p.stdout, 0, 4, 2, ' ', 0)
+			fmt.Fprintln(out, "ID\tORGANIZATION\tKEY\tROLE\tENVIRONMENT\tCREATED\tREVOKED")
+			for _, org := range orgs {
+				if organization != "" && org.Name != organization {
+					continue
+				}
+				keys, err := db.Keys(cmd.Context(), org.ID)
+				if err != nil {
+					return err
+				}
+				for _, k := range keys {
+					fmt.Fprintf(out, "%s\t%s\t%s…\t%s\t%s\t%s\t%s\n", k.ID, org.Name, k.Hint, k.Role, k.Environment, day(k.CreatedAt), day(k.RevokedAt))
+				}
+			}
+			return out.Flush()
+		},
+	}
+	cmd.Flags().StringVar(&organization, "organization", "", "only this organization's")
+	return cmd
+}
+
+func day(t time.Time) string {
+	if t.IsZero() {
+		return "-"
+	}
+	return t.UTC().Format(time.RFC3339)
+}
+
+func keysRevokeCommand(p program) *cobra.Command {
+	return &cobra.Command{
+		Use:   "revoke ID",
+		Short: "Revoke a key; calls with it are refused from now on, on every instance",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			id, err := models.ParseID(args[0])
+			if err != nil {
+				return usageError{errors.New("the id of a key is a UUID; `hookrouter keys list` shows it")}
+			}
+			db, _, err := p.openStore(cmd, false)
+			if err != nil {
+				return err
+			}
+			defer db.Close()
+			if err := db.RevokeKey(cmd.Context(), id, time.Now()); err != nil {
+				return err
+			}
+			_, err = fmt.Fprintln(p.stdout, "revoked", id)
+			return err
+		},
+	}
+}

@@ -1,0 +1,82 @@
+package main
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// layers says what each package may import of this module. Packages that are not listed may not exist.
+var layers = map[string][]string{
+	"models":                {},
+	"signing":               {},
+	"delivery/egress":       {},
+	"delivery/format":       {"models", "signing"},
+	"delivery":              {"models", "signing", "delivery/format", "delivery/egress"},
+	"delivery/deliverytest": {"models", "signing", "delivery"},
+	"routing":               {"models"},
+	"store":                 {"models"},
+	"store/storetest":       {"models", "store"},
+	"handlers":              {"models"},
+	"handlers/admin":        {"models", "handlers"},
+	"cmd/hookreceiver":      {"signing"},
+	"cmd/hookbench":         {},
+	"cmd/hookrouter":        {"models", "signing", "delivery", "delivery/format", "delivery/egress", "routing", "store", "handlers", "handlers/admin"},
+}
+
+// TestLayers holds the picture in docs/architecture.md against the imports of all files but tests.
+func TestLayers(t *testing.T) {
+	t.Parallel()
+	root := filepath.Join("..", "..")
+	packages := map[string]bool{}
+	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		dir, err := filepath.Rel(root, filepath.Dir(path))
+		if err != nil {
+			return err
+		}
+		dir = filepath.ToSlash(dir)
+		allowed, known := layers[dir]
+		require.True(t, known, "package %s is not in the picture", dir)
+		packages[dir] = true
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		for _, spec := range file.Imports {
+			name, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				return err
+			}
+			if ours, ok := strings.CutPrefix(name, "hookrouter/"); ok {
+				require.Contains(t, allowed, ours, "%s imports %s", path, name)
+			}
+		}
+		return nil
+	})
+	require.NoError(t, err)
+	require.Len(t, packages, len(layers), "a package of the picture does not exist")
+}
+
+// TestEveryPackageHasADocFile keeps the reading order of each package where readers look for it.
+func TestEveryPackageHasADocFile(t *testing.T) {
+	t.Parallel()
+	for dir := range layers {
+		if dir == "cmd/hookreceiver" {
+			continue // its main.go begins with the package comment, because the file is made to be copied
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), filepath.Join("..", "..", filepath.FromSlash(dir), "doc.go"), nil, parser.ParseComments)
+		require.NoError(t, err, dir)
+		text := strings.ToLower(strings.Join(strings.Fields(file.Doc.Text()), " "))
+		require.Contains(t, text, "must not", dir)
+		require.Regexp(t, "read in this order|reading order", text, dir)
+	}
+}
