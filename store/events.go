@@ -21,7 +21,8 @@ import (
 // seen before in its organization is a duplicate: with the same fingerprint it gets the receipt of the first, with another the code
 // conflict. Neither stops the other items.
 //
-// An error of the code unavailable may have come after the commit: who gets it does not know whether the batch is stored.
+// An error of the code unavailable may have come after the commit: who gets it does not know whether the batch is stored. Saving the
+// same events again, with the same refs, is safe: what was stored is answered as such.
 func (s *Store) SaveEvents(ctx context.Context, revision int64, batch []*models.Accepted) ([]models.Outcome, error) {
 	outcomes := make([]models.Outcome, len(batch))
 	todo := make([]int, len(batch))
@@ -33,6 +34,14 @@ func (s *Store) SaveEvents(ctx context.Context, revision int64, batch []*models.
 		err := s.saveAll(ctx, revision, batch, todo, publishers, outcomes)
 		if err == nil {
 			return outcomes, nil
+		}
+		if isDuplicate(err) {
+			left, err2 := s.setSaved(ctx, batch, todo, outcomes)
+			if err2 != nil || len(left) == len(todo) {
+				return nil, wrap("save events", errors.Join(err, err2))
+			}
+			todo = left
+			continue
 		}
 		if !errors.Is(err, errRefused) {
 			return nil, wrap("save events", err)

@@ -15,6 +15,7 @@ func eventTests() []exercise {
 		{"data is kept byte for byte", exerciseVerbatim},
 		{"a stale revision stores nothing", exerciseStale},
 		{"a revoked key concerns its own items only", exerciseRevoked},
+		{"saving again after a lost answer", exerciseSavedAgain},
 		{"a lone event and its delivery cost eight statements at most", func(w *world) { exerciseBudget(w, 1) }},
 		{"a batch of 500 costs Postgres no more than a lone event", func(w *world) { exerciseBudget(w, 500) }},
 		{"an event without matches", func(w *world) {
@@ -186,4 +187,25 @@ func exerciseBudget(w *world, n int) {
 		require.LessOrEqual(w, float64(spent)/float64(n), 0.1)
 	}
 	require.Equal(w, int64(n), w.ledger().ByStatus[models.StatusDelivered])
+}
+
+// exerciseSavedAgain saves a batch whose first save was committed although the caller does not know, beside an event that is new.
+func exerciseSavedAgain(w *world) {
+	sub := w.subscribe()
+	plain, byID, matchedAgain, fresh := w.event(sub, w.subscribe()), chosen(w.event(sub), NewID()), w.event(sub), w.event(sub)
+	w.save(plain, byID, matchedAgain)
+	others := *matchedAgain
+	others.Deliveries = w.event(sub).Deliveries // the rules changed before the second save, so it has other deliveries
+	receipts := w.save(plain, fresh, byID, &others)
+	for i, a := range []*models.Accepted{plain, fresh, byID, matchedAgain} {
+		require.Equal(w, a.Event.ID, receipts[i].EventID)
+		require.Equal(w, len(a.Deliveries), receipts[i].Matched)
+		require.Equal(w, i == 3, receipts[i].Duplicate, "item %d: these deliveries are not the stored ones", i)
+		for k := range a.Deliveries {
+			require.Equal(w, a.Deliveries[k], w.delivery(a.Deliveries[k].ID))
+		}
+	}
+	l := w.ledger()
+	require.True(w, l.Balanced(), "%+v", l)
+	require.Equal(w, int64(4), l.Events)
 }
