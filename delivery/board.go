@@ -202,6 +202,30 @@ func (b *board) shed(l *lane) (shed []models.Delivery) {
 	return shed
 }
 
+// follow lets a lane go by its subscription as it is now: new limits hold at once, and what the subscription stopped is taken out,
+// wherever it stands in the lane. It returns the results of that.
+func (b *board) follow(l *lane, s *models.Subscription) (stopped []models.Result) {
+	rate := l.perSec
+	l.apply(s)
+	if l.perSec != rate {
+		l.sleeping = false // the pause was for the old rate; its timer finds nothing to do
+	}
+	for c := range classes {
+		for range l.queue[c].size {
+			j := l.queue[c].pop()
+			if reason, ok := j.Delivery.Stopped(s); ok {
+				b.hold(l, -1, -len(j.Event.Data))
+				stopped = append(stopped, canceled(j.Delivery, reason))
+				continue
+			}
+			l.queue[c].push(j)
+		}
+	}
+	b.stand(l)
+	b.forget(l)
+	return stopped
+}
+
 // awake ends a lane's pause for its rate.
 func (b *board) awake(l *lane) {
 	l.sleeping = false

@@ -41,6 +41,9 @@ type Retrier struct {
 	cron  *cron.Cron
 	audit audit
 
+	// reviewed is the revision that the lanes follow. Sweeps don't overlap, so it needs no lock.
+	reviewed int64
+
 	mu      sync.Mutex
 	started bool
 	ctx     context.Context //nolint:containedctx // the service's own run context, for sweeps that cron starts

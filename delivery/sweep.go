@@ -34,6 +34,10 @@ func (r *Retrier) Sweep(ctx context.Context) error {
 	if err := r.o.Directory.Sync(ctx, pulse.Revision); err != nil {
 		return fmt.Errorf("sync subscriptions: %w", err)
 	}
+	if pulse.Revision != r.reviewed {
+		r.o.Dispatcher.review()
+		r.reviewed = pulse.Revision
+	}
 	due := pulse.Due
 	if pulse.Silent {
 		n, err := rounds(func() (int, error) { return r.o.Queue.TakeOver(ctx, now, r.o.SilentFor, sweepRows) })

@@ -19,9 +19,7 @@ func (a *api) guarded(r route) Func {
 			if err != nil {
 				return err
 			}
-			if key.Environment != models.Production { // whose limits are told already
-				a.limiter.describe(c.Writer.Header(), key.Environment, usage{}, a.Now())
-			}
+			a.describePublishing(c, key)
 			if err := permit(key, r); err != nil {
 				return err
 			}

@@ -36,10 +36,14 @@ const (
 type document struct {
 	body bytes.Buffer
 	dec  jsontext.Decoder
+	// raw is the whole body, since the tokenizer empties the buffer. It is valid as long as the values are.
+	raw []byte
+	// dubious says that values may hold text that can't be kept: whoever takes one has to ask goodText.
+	dubious bool
 }
 
 // read takes the body of a call in and refuses what is not JSON by its name, its size or its bytes. The tokenizer then stands
-// before the first token; it refuses duplicate names, invalid UTF-8 and half surrogate pairs by itself.
+// before the first token; it refuses duplicate names by itself.
 func (d *document) read(r *http.Request, limit int64) error {
 	if err := checkMediaType(r); err != nil {
 		return err
@@ -60,10 +64,13 @@ func (d *document) read(r *http.Request, limit int64) error {
 		}
 	case n > limit:
 		return tooLarge(r, limit)
-	case hasNUL(d.body.Bytes()):
-		return invalidBody("The body must not contain the character NUL (\\u0000).")
 	}
-	d.dec.Reset(&d.body)
+	d.raw = d.body.Bytes()
+	if d.dubious = mayHaveBadText(d.raw); d.dubious {
+		d.dec.Reset(&d.body, jsontext.AllowInvalidUTF8(true)) // so that the field can be named
+	} else {
+		d.dec.Reset(&d.body)
+	}
 	return nil
 }
 
@@ -76,7 +83,7 @@ func (d *document) end() error {
 	case errors.Is(err, io.EOF):
 		return nil
 	case err != nil:
-		return syntaxError(err)
+		return d.syntaxError(err)
 	}
 	return invalidBody("The body must be one JSON object; something follows it.")
 }
@@ -116,7 +123,7 @@ func invalidBody(reason string) error {
 }
 
 // syntaxError tells what the tokenizer found and where.
-func syntaxError(err error) error {
+func (d *document) syntaxError(err error) error {
 	if errors.Is(err, io.EOF) {
 		return invalidBody("The body is empty. It must be one JSON object.")
 	}
@@ -124,27 +131,10 @@ func syntaxError(err error) error {
 	if !ok {
 		return fmt.Errorf("read JSON: %w", err)
 	}
-	return invalidBody(fmt.Sprintf("The body is not valid JSON: %s, at byte %d.", strings.TrimPrefix(s.Err.Error(), "jsontext: "), s.ByteOffset))
-}
-
-// hasNUL finds the escape of NUL. A raw NUL is no JSON, so the tokenizer refuses that. PostgreSQL's text can't hold a NUL, and many
-// receivers cut a string there.
-func hasNUL(body []byte) bool {
-	escape := []byte(`\u0000`)
-	for {
-		i := bytes.Index(body, escape)
-		if i < 0 {
-			return false
-		}
-		backslashes := 1
-		for j := i - 1; j >= 0 && body[j] == '\\'; j-- {
-			backslashes++
-		}
-		if backslashes%2 == 1 { // an even number is backslashes followed by the letters u0000
-			return true
-		}
-		body = body[i+len(escape):]
+	if at := s.ByteOffset; at < int64(len(d.raw)) && d.raw[at] == 0 && s.JSONPointer != "" { // NUL as it is, which is no JSON
+		return models.Invalid(models.FieldError{Name: fieldAt(s.JSONPointer), Reason: reason("text", "")})
 	}
+	return invalidBody(fmt.Sprintf("The body is not valid JSON: %s, at byte %d.", strings.TrimPrefix(s.Err.Error(), "jsontext: "), s.ByteOffset))
 }
 
 // shape measures a valid JSON value: how deep it nests and how many values it has, itself included.

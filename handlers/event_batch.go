@@ -92,25 +92,33 @@ func (a *api) readBatch(r *http.Request, key *models.APIKey, d *document) ([]bat
 		return nil, invalidBody("The body must be a JSON object.")
 	}
 	if _, err := d.dec.ReadToken(); err != nil {
-		return nil, syntaxError(err)
+		return nil, d.syntaxError(err)
 	}
 	var items []batchItem
+	var wrong []models.FieldError
 	tag := "missing" // what is wrong with the list of events, "" for nothing
 	for d.dec.PeekKind() != jsontext.KindEndObject {
 		quoted, err := d.dec.ReadValue()
 		if err != nil {
-			return nil, syntaxError(err)
+			return nil, d.syntaxError(err)
+		}
+		if d.dubious && !goodText(quoted) {
+			return nil, invalidBody(reason("text", ""))
 		}
 		name, _ := text(quoted)
 		switch {
 		case name != "events":
-			if _, err := d.dec.ReadValue(); err != nil {
-				return nil, syntaxError(err)
+			v, err := d.dec.ReadValue()
+			if err != nil {
+				return nil, d.syntaxError(err)
+			}
+			if d.dubious && !goodText(v) {
+				wrong = append(wrong, models.FieldError{Name: shownName(name), Reason: reason("text", "")})
 			}
 		case d.dec.PeekKind() != jsontext.KindBeginArray:
 			tag = "batch"
 			if _, err := d.dec.ReadValue(); err != nil {
-				return nil, syntaxError(err)
+				return nil, d.syntaxError(err)
 			}
 		default:
 			if items, err = a.readItems(key, d); err != nil {
@@ -122,12 +130,11 @@ func (a *api) readBatch(r *http.Request, key *models.APIKey, d *document) ([]bat
 		}
 	}
 	if _, err := d.dec.ReadToken(); err != nil {
-		return nil, syntaxError(err)
+		return nil, d.syntaxError(err)
 	}
 	if err := d.end(); err != nil {
 		return nil, err
 	}
-	var wrong []models.FieldError
 	if tag != "" {
 		wrong = append(wrong, models.FieldError{Name: "events", Reason: reason(tag, "")})
 	}
@@ -144,14 +151,14 @@ func (a *api) readBatch(r *http.Request, key *models.APIKey, d *document) ([]bat
 // readItems reads the array of events. Beyond the largest batch they are only read over.
 func (a *api) readItems(key *models.APIKey, d *document) ([]batchItem, error) {
 	if _, err := d.dec.ReadToken(); err != nil {
-		return nil, syntaxError(err)
+		return nil, d.syntaxError(err)
 	}
 	reader := eventReader{catalogue: a.Catalogue, key: key, now: a.Now()}
 	var items []batchItem
 	for d.dec.PeekKind() != jsontext.KindEndArray {
 		if kind := d.dec.PeekKind(); kind != jsontext.KindBeginObject || len(items) > maxBatch {
 			if _, err := d.dec.ReadValue(); err != nil {
-				return nil, syntaxError(err)
+				return nil, d.syntaxError(err)
 			}
 			if len(items) <= maxBatch {
 				items = append(items, batchItem{err: models.Invalid(models.FieldError{Name: "event", Reason: reason("object", "")})})

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -28,6 +29,23 @@ func (r *eventReader) fail(field, tag, param string) {
 	r.wrong = append(r.wrong, models.FieldError{Name: field, Reason: reason(tag, param)})
 }
 
+// nameShown is the name of a field for reasons. A name with text that can't be kept makes the event wrong.
+func (r *eventReader) nameShown(quoted jsontext.Value) string {
+	if !goodText(quoted) {
+		r.failText("body")
+		return "body"
+	}
+	name, _ := text(quoted)
+	return shownName(name)
+}
+
+// failText says that a field's text can't be kept, once for each name.
+func (r *eventReader) failText(name string) {
+	if !slices.ContainsFunc(r.wrong, func(f models.FieldError) bool { return f.Name == name }) {
+		r.fail(name, "text", "")
+	}
+}
+
 // read reads one event, the next value of the document. What is wrong with it is in r.wrong; the error is of the document as a
 // whole. The event's Ref, and its ID unless the producer chose it, are for whoever accepts it.
 func (r *eventReader) read(d *document) (*models.Event, error) {
@@ -38,27 +56,34 @@ func (r *eventReader) read(d *document) (*models.Event, error) {
 		IdempotencyKey: r.idempotencyKey,
 	}
 	if _, err := d.dec.ReadToken(); err != nil {
-		return nil, syntaxError(err)
+		return nil, d.syntaxError(err)
 	}
 	var seen eventFields
 	for d.dec.PeekKind() != jsontext.KindEndObject {
 		name, err := d.dec.ReadValue()
 		if err != nil {
-			return nil, syntaxError(err)
+			return nil, d.syntaxError(err)
 		}
-		field := fieldOf(name) // before the next reading, which may overwrite the name
+		field, shown := fieldOf(name), "" // before the next reading, which may overwrite the name
+		if d.dubious {
+			shown = r.nameShown(name)
+		}
 		v, err := d.dec.ReadValue()
 		if err != nil {
-			return nil, syntaxError(err)
+			return nil, d.syntaxError(err)
 		}
 		if v.Kind() == jsontext.KindNull && field&(fieldName|fieldData) == 0 {
 			continue // the same as leaving an optional field out
 		}
 		seen |= field
+		if d.dubious && !goodText(v) {
+			r.failText(shown)
+			continue
+		}
 		r.take(e, field, v)
 	}
 	if _, err := d.dec.ReadToken(); err != nil {
-		return nil, syntaxError(err)
+		return nil, d.syntaxError(err)
 	}
 	if seen&fieldName == 0 {
 		r.fail("event_name", "missing", "")

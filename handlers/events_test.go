@@ -166,16 +166,16 @@ var publishedBodies = []struct {
 	{"two documents", `{"event_name":"signer.done","data":{}}{}`, 400, "body"},
 	{"byte order mark", "\ufeff" + `{"event_name":"signer.done","data":{}}`, 400, "body"},
 	{"UTF-16", "{\x00\"\x00}\x00", 400, "body"},
-	{"invalid UTF-8", "{\"event_name\":\"signer.done\",\"data\":{\"a\":\"\xff\"}}", 400, "body"},
-	{"half a surrogate pair", `{"event_name":"signer.done","data":{"a":"\ud800"}}`, 400, "body"},
-	{"other half", `{"event_name":"signer.done","data":{"a":"\udc00x"}}`, 400, "body"},
+	{"invalid UTF-8", "{\"event_name\":\"signer.done\",\"data\":{\"a\":\"\xff\"}}", 400, "data"},
+	{"half a surrogate pair", `{"event_name":"signer.done","data":{"a":"\ud800"}}`, 400, "data"},
+	{"other half", `{"event_name":"signer.done","data":{"a":"\udc00x"}}`, 400, "data"},
 	{"surrogate pair", `{"event_name":"signer.done","data":{"a":"\ud83d\ude00"}}`, 202, ""},
-	{"escaped NUL", `{"event_name":"signer.done","data":{"a":"\u0000"}}`, 400, "body"},
-	{"escaped NUL after backslash", `{"event_name":"signer.done","data":{"a":"\\\u0000"}}`, 400, "body"},
-	{"escaped NUL in a name", `{"event_name":"signer.done","data":{"\u0000":1}}`, 400, "body"},
-	{"escaped NUL after a harmless one", `{"event_name":"signer.done","data":{"a":"\\u0000\u0000"}}`, 400, "body"},
+	{"escaped NUL", `{"event_name":"signer.done","data":{"a":"\u0000"}}`, 400, "data"},
+	{"escaped NUL after backslash", `{"event_name":"signer.done","data":{"a":"\\\u0000"}}`, 400, "data"},
+	{"escaped NUL in a name", `{"event_name":"signer.done","data":{"\u0000":1}}`, 400, "data"},
+	{"escaped NUL after a harmless one", `{"event_name":"signer.done","data":{"a":"\\u0000\u0000"}}`, 400, "data"},
 	{"no escaped NUL", `{"event_name":"signer.done","data":{"a":"\\u0000"}}`, 202, ""},
-	{"raw NUL", "{\"event_name\":\"signer.done\",\"data\":{\"a\":\"\x00\"}}", 400, "body"},
+	{"raw NUL", "{\"event_name\":\"signer.done\",\"data\":{\"a\":\"\x00\"}}", 400, "data"},
 	{"control character", "{\"event_name\":\"signer.done\",\"data\":{\"a\":\"\x01\"}}", 400, "body"},
 	{"duplicate name", `{"event_name":"signer.done","event_name":"signer.error","data":{}}`, 400, "body"},
 	{"duplicate name by escape", `{"event_name":"signer.done","event\u005fname":"signer.error","data":{}}`, 400, "body"},
@@ -293,7 +293,7 @@ func TestDuplicates(t *testing.T) {
 		other["event_id"] = id["event_id"]
 		conflict := w.call("POST", "/v3/events", key, validEvent.with(other)).is(409).json()
 		require.Equal(t, "resource.conflict", conflict["type"])
-		require.Contains(t, conflict["detail"], "event_id")
+		require.Equal(t, "Another event was published with this event_id before.", conflict["detail"])
 		require.NotContains(t, conflict, "invalid_params")
 	}
 	w.clock = w.clock.Add(1e9)

@@ -3,7 +3,9 @@ package handlers
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -123,7 +125,8 @@ func Texts(dst *[]string) Reader {
 	}
 }
 
-// members are the members of a request's object. The values point into the document they were read from.
+// members are the members of a request's object. The values point into the document they were read from; one with text that can't
+// be kept is nil.
 type members map[string]jsontext.Value
 
 // readMembers reads one object and nothing after it.
@@ -136,26 +139,32 @@ func (d *document) readMembers() (members, error) {
 	return found, d.end()
 }
 
-// eachMember reads one object.
+// eachMember reads one object. A value with text that can't be kept is visited as nil.
 func (d *document) eachMember(visit func(name string, v jsontext.Value)) error {
 	if kind := d.dec.PeekKind(); kind != jsontext.KindBeginObject && kind != jsontext.KindInvalid {
 		return invalidBody("The body must be a JSON object.")
 	}
 	if _, err := d.dec.ReadToken(); err != nil {
-		return syntaxError(err)
+		return d.syntaxError(err)
 	}
 	for d.dec.PeekKind() != jsontext.KindEndObject {
 		quoted, err := d.dec.ReadValue()
 		if err != nil {
-			return syntaxError(err)
+			return d.syntaxError(err)
+		}
+		if d.dubious && !goodText(quoted) {
+			return invalidBody(reason("text", ""))
 		}
 		name, _ := text(quoted) // the tokenizer lets only strings be names
 		v, err := d.dec.ReadValue()
 		if err != nil {
-			return syntaxError(err)
+			return d.syntaxError(err)
 		}
 		if depth, _ := shape(v); depth > maxDepth {
 			return invalidBody(reason("depth", ""))
+		}
+		if d.dubious && !goodText(v) {
+			v = nil
 		}
 		visit(name, v)
 	}
@@ -163,16 +172,24 @@ func (d *document) eachMember(visit func(name string, v jsontext.Value)) error {
 	return err
 }
 
-// into puts the members where the fields say and reports all that are wrong. Members that no field names are ignored. With
-// partial a field that is absent keeps its value though it is required.
+// into puts the members where the fields say and reports all that are wrong. Members that no field names are ignored unless their
+// text is bad. With partial a field that is absent keeps its value though it is required.
 func (m members) into(fields []Field, partial bool) []models.FieldError {
 	var wrong []models.FieldError
+	for _, name := range slices.Sorted(maps.Keys(m)) {
+		if m[name] == nil {
+			wrong = append(wrong, models.FieldError{Name: shownName(name), Reason: reason("text", "")})
+		}
+	}
 	for _, f := range fields {
 		v, given := m[f.Name]
 		if !given {
 			if f.Required && !partial {
 				wrong = append(wrong, models.FieldError{Name: f.Name, Reason: reason("missing", "")})
 			}
+			continue
+		}
+		if v == nil {
 			continue
 		}
 		for _, fault := range f.Read(v) {

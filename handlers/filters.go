@@ -32,7 +32,7 @@ func readQuery(c *gin.Context, allowed ...string) (*query, error) {
 	}
 	q := &query{values: values}
 	for _, name := range slices.Sorted(maps.Keys(values)) {
-		shown := strings.ToValidUTF8(name[:min(len(name), 64)], "")
+		shown := shownName(name)
 		switch v := values[name]; {
 		case !slices.Contains(allowed, name) && name != "after" && name != "limit":
 			q.fail(shown, "parameter")

@@ -94,16 +94,26 @@ func (m *memory) KeyByHash(_ context.Context, hash [32]byte) (models.APIKey, err
 	return key, nil
 }
 
-func (m *memory) Hit(_ context.Context, key models.ID, now time.Time) (minute, hour int, err error) {
+func (m *memory) Hit(_ context.Context, key models.ID, mostMinute, mostHour int, now time.Time) (minute, hour int, err error) {
 	leave, err := m.enter()
 	defer leave()
 	if err != nil {
 		return 0, 0, err
 	}
 	a, b := fmt.Sprint(key, "m", now.Unix()/60), fmt.Sprint(key, "h", now.Unix()/3600)
-	m.hits[a]++
-	m.hits[b]++
-	return m.hits[a], m.hits[b], nil
+	fullMinute, fullHour := mostMinute > 0 && m.hits[a] >= mostMinute, mostHour > 0 && m.hits[b] >= mostHour
+	minute, hour = m.hits[a], m.hits[b]
+	switch {
+	case !fullMinute && !fullHour:
+		m.hits[a]++
+		m.hits[b]++
+		return m.hits[a], m.hits[b], nil
+	case fullMinute && fullHour:
+		return minute + 1, hour + 1, nil
+	case fullMinute:
+		return minute + 1, hour, nil
+	}
+	return minute, hour + 1, nil
 }
 
 func (m *memory) checkWorkspaces(s *models.Subscription) error {
@@ -409,8 +419,8 @@ func (m *memory) accept(e *models.Event) (models.Receipt, error) {
 		}
 		if x.Fingerprint != e.Fingerprint {
 			return models.Receipt{}, &models.Error{
-				Code: models.CodeConflict, Message: "Another event was published before.",
-				Fields: []models.FieldError{{Name: "event_id", Reason: "It is taken."}},
+				Code: models.CodeConflict, Message: "Another event was published with this event_id before.",
+				Fields: []models.FieldError{{Name: "event_id", Reason: "It belongs to an event with other content."}},
 			}
 		}
 		r := receiptOf(x)

@@ -64,7 +64,8 @@ func statusOf(code models.Code) (status int, kind string) {
 	return http.StatusInternalServerError, typeBlank
 }
 
-// problemOf is the status and body that tell a client about an error. Of an error of ours nothing but its kind is told.
+// problemOf is the status and body that tell a client about an error. Of an error of ours nothing but its kind is told. Fields are
+// told of wrong input only, as the vendor does; the message of any other error has to say everything by itself.
 func problemOf(err error) (int, problem) {
 	e, known := errors.AsType[*models.Error](err)
 	if !known {
@@ -81,8 +82,6 @@ func problemOf(err error) (int, problem) {
 		for _, f := range e.Fields {
 			p.InvalidParams = append(p.InvalidParams, invalidParam{f.Name, f.Reason})
 		}
-	default:
-		p.Detail = e.Error() // the vendor has invalid_params for validation errors only, so fields go into the sentence
 	}
 	if status == http.StatusTooManyRequests {
 		p.Message = p.Detail

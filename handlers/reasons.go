@@ -29,6 +29,7 @@ var reasons = map[string]string{
 	"oneof":      "This value must be one of: %s.",
 
 	// texts
+	"text":       "There is a NUL, invalid UTF-8 or half of a surrogate pair in this text.",
 	"safe":       "This text must not begin or end with a blank, nor contain an HTML tag, an address of a web page, an e-mail address or a control character.",
 	"printable":  "This value may only have printable ASCII characters.",
 	"masked":     "This is the mask that readers see in the place of the value, not a value.",

@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"net/http"
+	"strings"
 
 	"github.com/gin-gonic/gin"
 
@@ -64,8 +65,8 @@ func (a *api) engine() (http.Handler, error) {
 	e.HandleMethodNotAllowed = true
 	e.RedirectTrailingSlash = false // one resource has one address
 	e.Use(a.serve)
-	e.NoRoute(a.answer(unknownPath))
-	e.NoMethod(a.answer(wrongMethod))
+	e.NoRoute(a.answer(a.stray(unknownPath)))
+	e.NoMethod(a.answer(a.stray(wrongMethod)))
 
 	for _, probe := range []string{http.MethodGet, http.MethodHead} {
 		e.Handle(probe, "/healthz", a.answer(a.alive))
@@ -81,6 +82,19 @@ func (a *api) engine() (http.Handler, error) {
 	}
 	return e, nil
 }
+
+// stray counts a call that no route takes before it is answered.
+func (a *api) stray(f Func) Func {
+	return func(c *gin.Context) error {
+		if err := a.countStray(c); err != nil {
+			return err
+		}
+		return f(c)
+	}
+}
+
+// ofV3 reports whether a path belongs to the surface that has keys and limits.
+func ofV3(path string) bool { return path == "/v3" || strings.HasPrefix(path, "/v3/") }
 
 // guarded runs the surface's guard before a route.
 func (s Surface) guarded(r Route) Func {

@@ -26,7 +26,7 @@ func (a *api) serve(c *gin.Context) {
 	id := a.requests.name(c.Request.Header)
 	header := c.Writer.Header()
 	header[headerRequestID] = []string{id}
-	if path := c.Request.URL.Path; strings.HasPrefix(path, "/v3/") || path == "/v3" {
+	if ofV3(c.Request.URL.Path) {
 		a.limiter.describe(header, models.Production, usage{}, start)
 	}
 	defer func() {

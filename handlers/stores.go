@@ -41,8 +41,9 @@ type Store interface {
 type Keys interface {
 	// KeyByHash returns revoked keys too; the error is of code not_found where there is none.
 	KeyByHash(ctx context.Context, hash [32]byte) (models.APIKey, error)
-	// Hit counts one call in the fixed minute and hour that now lies in, over all instances, and returns both counts.
-	Hit(ctx context.Context, key models.ID, now time.Time) (minute, hour int, err error)
+	// Hit counts one call in the fixed minute and hour that now lies in, over all instances, and returns both counts. Limits of 0 are
+	// off. Where a count is above its limit the call is refused, and counted in neither window.
+	Hit(ctx context.Context, key models.ID, mostMinute, mostHour int, now time.Time) (minute, hour int, err error)
 }
 
 // Subscriptions keeps the subscriptions of organizations.

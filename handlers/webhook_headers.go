@@ -22,7 +22,7 @@ func (r *rulebook) headerFault(h headerInput, seen map[string]bool) string {
 	switch {
 	case h.Name == "" || len(h.Name) > maxHeaderName || strings.ContainsFunc(h.Name, notInToken):
 		return "header_name"
-	case r.reserved(h.Name) || strings.HasPrefix(lower, "content-"): // whatever describes the body is the sender's to say
+	case r.reserved(h.Name):
 		return "header_reserved"
 	case seen[lower]:
 		return "header_duplicate"

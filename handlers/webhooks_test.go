@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -337,7 +338,8 @@ func TestStaticHeaders(t *testing.T) {
 		"trailer": {"Trailer": "X"}, "expect": {"Expect": "100-continue"}, "proxy": {"Proxy-Authorization": "a"},
 		"webhook id": {"webhook-id": "a"}, "webhook signature": {"webhook-signature": "a"}, "idempotency": {"Idempotency-Key": "a"},
 		"x idempotency": {"x-idempotency-key": "a"}, "signature": {"X-Yousign-Signature-256": "a"}, "ours": {"X-Hookrouter-Delivery": "a"},
-		"content type": {"Content-Type": "text/plain"}, "content language": {"Content-Language": "de"}, "user agent": {"User-Agent": "a"},
+		"content type": {"Content-Type": "text/plain"}, "content digest": {"content-digest": "a"}, "range": {"Range": "bytes=0-1"},
+		"http2 settings": {"HTTP2-Settings": "a"}, "content language": {"Content-Language": "de"}, "user agent": {"User-Agent": "a"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := w.in(t)
@@ -357,4 +359,28 @@ func TestStaticHeaders(t *testing.T) {
 			w.call("POST", "/v3/webhooks", key, validWebhook.with(object{"headers": headers})).is(201)
 		})
 	}
+}
+
+func TestAPatchKeepsTheSecretUnlessItHasOne(t *testing.T) {
+	t.Parallel()
+	made := 0
+	w := setup(t, func(o *Options) {
+		o.NewSecret = func() string {
+			made++
+			return fmt.Sprintf("%032d", made)
+		}
+	})
+	key := w.manager()
+	given := strings.Repeat("k", 32)
+	for _, first := range []any{absent, nil, given} {
+		s := w.call("POST", "/v3/webhooks", key, validWebhook.with(object{"secret_key": first})).is(201).json()
+		path := "/v3/webhooks/" + s["id"].(string)
+		for _, body := range []string{`{"secret_key":null}`, `{}`, `{"enabled":false,"secret_key":null}`, `{"endpoint":"https://hooks.acme.test/other"}`} {
+			require.Equal(t, s["secret_key"], w.call("PATCH", path, key, body).is(200).json()["secret_key"], body)
+			require.Equal(t, s["secret_key"], w.call("GET", path, key, "").is(200).json()["secret_key"], body)
+		}
+		other := strings.Repeat("n", 32)
+		require.Equal(t, other, w.call("PATCH", path, key, object{"secret_key": other}.with(nil)).is(200).json()["secret_key"])
+	}
+	require.Equal(t, 2, made, "one for each subscription that came without")
 }

@@ -93,7 +93,7 @@ func (d *Delivery) Stopped(s *Subscription) (Reason, bool) {
 	switch {
 	case !s.DeletedAt.IsZero():
 		return ReasonDeleted, true
-	case !s.Enabled:
+	case !s.Enabled, d.SubscriptionVersion < s.StoppedBelow:
 		return ReasonDisabled, true
 	case d.Attempts > 0 && !s.AutoRetry && !d.Owed:
 		return ReasonAutoRetryOff, true

@@ -59,6 +59,10 @@ type Subscription struct {
 	CreatedAt time.Time
 	UpdatedAt time.Time // zero until the first change
 	DeletedAt time.Time // zero while it exists
+
+	// StoppedBelow is the version at which it was last disabled or deleted, 0 if it never was. What it matched before that is
+	// stopped for good: enabling it again does not send what its owner wanted to stop.
+	StoppedBelow int
 }
 
 // Header is a static header that goes with every call of a subscription. Its value may hold a credential.

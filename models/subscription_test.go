@@ -89,6 +89,8 @@ func TestStopped(t *testing.T) {
 		"disabled":                            {s: models.Subscription{AutoRetry: true}, want: models.ReasonDisabled},
 		"deleted":                             {s: models.Subscription{Enabled: true, DeletedAt: time.Unix(1, 0)}, want: models.ReasonDeleted},
 		"deleted and disabled: deleted wins":  {s: models.Subscription{DeletedAt: time.Unix(1, 0)}, want: models.ReasonDeleted},
+		"disabled and enabled since":          {d: models.Delivery{SubscriptionVersion: 2}, s: models.Subscription{Enabled: true, Version: 4, StoppedBelow: 3}, want: models.ReasonDisabled},
+		"matched after it was enabled":        {d: models.Delivery{SubscriptionVersion: 4}, s: models.Subscription{Enabled: true, Version: 4, StoppedBelow: 3}},
 		"owed retry of a disabled one: stops": {d: models.Delivery{Attempts: 1, Owed: true}, want: models.ReasonDisabled},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,6 +1,11 @@
 package models
 
-import "time"
+import (
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
 
 // Organization is the tenant: it owns everything below it, and nothing of it is visible to another.
 type Organization struct {
@@ -9,6 +14,19 @@ type Organization struct {
 	CreatedAt time.Time
 	// SubscriptionQuota is how many subscriptions it may have: nil takes the operator's default, 0 sets no limit.
 	SubscriptionQuota *int
+}
+
+// MaxOrganizationName is in characters.
+const MaxOrganizationName = 128
+
+// OrganizationNameRule is what [ValidOrganizationName] asks for, as a sentence for people.
+const OrganizationNameRule = "A name has 1 to 128 characters, no blank around them and no control character."
+
+// ValidOrganizationName reports whether an organization may have this name, however it comes to be made.
+func ValidOrganizationName(name string) bool {
+	n := utf8.RuneCountInString(name)
+	return n > 0 && n <= MaxOrganizationName && utf8.ValidString(name) && strings.TrimSpace(name) == name &&
+		!strings.ContainsFunc(name, unicode.IsControl)
 }
 
 // Workspace is a part of an organization that events can belong to.

@@ -11,8 +11,9 @@ import (
 
 // Kinds of event keys.
 const (
-	kindChosen = "id"  // the producer chose the event's id
-	kindHeader = "key" // the producer sent an Idempotency-Key
+	kindChosen  = "id"          // the producer chose the event's id
+	kindHeader  = "key"         // the producer sent an Idempotency-Key
+	kindSandbox = "sandbox_key" // the same for a sandbox event: tests must not use up keys of production
 )
 
 // eventKey makes publishing again a duplicate. It is unique within its organization.
@@ -69,6 +70,9 @@ func claimsOf(batch []*models.Accepted, todo []int) []claim {
 		if e.IdempotencyKey != "" {
 			k := base
 			k.kind, k.key = kindHeader, e.IdempotencyKey
+			if e.Sandbox {
+				k.kind = kindSandbox
+			}
 			keys = append(keys, k)
 		}
 		if keys != nil {
@@ -167,7 +171,7 @@ func lostWithin(batch []*models.Accepted, won map[identity]int, c claim) (loss, 
 
 func conflictOf(kind string) error {
 	field, message := "event_id", "Another event was published with this event_id before."
-	if kind == kindHeader {
+	if kind != kindChosen {
 		field, message = "Idempotency-Key", "Another event was published with this Idempotency-Key before."
 	}
 	return &models.Error{

@@ -1,6 +1,14 @@
 package store
 
-import "context"
+import (
+	"context"
+	"errors"
+	"time"
+
+	"gorm.io/gorm"
+
+	"hookrouter/models"
+)
 
 // Hot statements, for the tests of their plans.
 const (
@@ -13,4 +21,29 @@ func (s *Store) Rows(ctx context.Context, query string, args ...any) ([]map[stri
 	var rows []map[string]any
 	err := s.writer(ctx).Raw(query, args...).Scan(&rows).Error
 	return rows, err
+}
+
+// ExplainRecord runs the record of results with EXPLAIN ANALYZE in a transaction that is rolled back, and returns the plan. Postgres only.
+func (s *Store) ExplainRecord(ctx context.Context, now time.Time, rs []models.Result) ([]string, error) {
+	var plan []string
+	rollback := errors.New("rolled back")
+	err := s.tx(ctx, func(tx *gorm.DB) error {
+		rows, err := tx.Statement.ConnPool.QueryContext(ctx, "EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) "+recordSQL, recordArguments(now, rs)...)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var line string
+			if err := rows.Scan(&line); err != nil {
+				return err
+			}
+			plan = append(plan, line)
+		}
+		return errors.Join(rows.Err(), rollback)
+	})
+	if errors.Is(err, rollback) {
+		err = nil
+	}
+	return plan, err
 }

@@ -56,23 +56,42 @@ func (s *Store) RevokeKey(ctx context.Context, id models.ID, now time.Time) erro
 
 // A window that another instance's clock opened up to one length ahead counts as the current one. Failure policy: one that lies
 // further ahead is started anew, because a clock that was wrong once must not lock a client out.
+//
+// The inner select finds the windows that the call falls into and what is in them already. The outer one counts the call in both,
+// or in neither where one of them is full. What is left of a refused call is a mark: a full window stands at its limit plus one, so
+// that what RETURNING shows tells the last call that was let in from the first that was not. Both databases run the selects under
+// the row's lock, over the row's latest state.
 const hitSQL = `
-INSERT INTO rate_windows AS w (key_id, minute_start, minute_count, hour_start, hour_count) VALUES (?, ?, 1, ?, 1)
-ON CONFLICT (key_id) DO UPDATE SET
-  minute_count = CASE WHEN w.minute_start BETWEEN excluded.minute_start AND excluded.minute_start + 60000
-                      THEN w.minute_count + 1 ELSE 1 END,
-  minute_start = CASE WHEN w.minute_start BETWEEN excluded.minute_start AND excluded.minute_start + 60000
-                      THEN w.minute_start ELSE excluded.minute_start END,
-  hour_count = CASE WHEN w.hour_start BETWEEN excluded.hour_start AND excluded.hour_start + 3600000
-                    THEN w.hour_count + 1 ELSE 1 END,
-  hour_start = CASE WHEN w.hour_start BETWEEN excluded.hour_start AND excluded.hour_start + 3600000
-                    THEN w.hour_start ELSE excluded.hour_start END
+INSERT INTO rate_windows AS w (key_id, minute_start, minute_count, hour_start, hour_count) VALUES (@key, @minute, 1, @hour, 1)
+ON CONFLICT (key_id) DO UPDATE SET (minute_start, minute_count, hour_start, hour_count) = (
+  SELECT minute_start,
+         used_minute + CASE WHEN most_minute > 0 AND used_minute >= most_minute THEN CASE WHEN used_minute = most_minute THEN 1 ELSE 0 END
+                            WHEN most_hour > 0 AND used_hour >= most_hour THEN 0 ELSE 1 END,
+         hour_start,
+         used_hour + CASE WHEN most_hour > 0 AND used_hour >= most_hour THEN CASE WHEN used_hour = most_hour THEN 1 ELSE 0 END
+                          WHEN most_minute > 0 AND used_minute >= most_minute THEN 0 ELSE 1 END
+  FROM (SELECT
+    CAST(@most_minute AS integer) AS most_minute,
+    CAST(@most_hour AS integer) AS most_hour,
+    CASE WHEN w.minute_start BETWEEN excluded.minute_start AND excluded.minute_start + 60000
+         THEN w.minute_start ELSE excluded.minute_start END AS minute_start,
+    CASE WHEN w.minute_start BETWEEN excluded.minute_start AND excluded.minute_start + 60000
+         THEN w.minute_count ELSE 0 END AS used_minute,
+    CASE WHEN w.hour_start BETWEEN excluded.hour_start AND excluded.hour_start + 3600000
+         THEN w.hour_start ELSE excluded.hour_start END AS hour_start,
+    CASE WHEN w.hour_start BETWEEN excluded.hour_start AND excluded.hour_start + 3600000
+         THEN w.hour_count ELSE 0 END AS used_hour
+  ) AS windows)
 RETURNING minute_count, hour_count`
 
-// Hit counts one management call of a key in its fixed minute and hour, which all instances share, and returns the counts with
-// this call in them.
-func (s *Store) Hit(ctx context.Context, key models.ID, now time.Time) (minute, hour int, err error) {
+// Hit counts one management call of a key in its fixed minute and hour, which all instances share, unless one of them is full.
+// mostMinute and mostHour are the limits, 0 for none. It returns the counts with this call in them. A count above its limit says
+// that the call is refused: then it is counted in neither window.
+func (s *Store) Hit(ctx context.Context, key models.ID, mostMinute, mostHour int, now time.Time) (minute, hour int, err error) {
 	var counts struct{ MinuteCount, HourCount int }
-	err = s.writer(ctx).Raw(hitSQL, uid(key), ms(now.Truncate(time.Minute)), ms(now.Truncate(time.Hour))).Scan(&counts).Error
+	err = s.writer(ctx).Raw(hitSQL, map[string]any{
+		"key": uid(key), "minute": ms(now.Truncate(time.Minute)), "hour": ms(now.Truncate(time.Hour)),
+		"most_minute": mostMinute, "most_hour": mostHour,
+	}).Scan(&counts).Error
 	return counts.MinuteCount, counts.HourCount, wrap("count call", err)
 }

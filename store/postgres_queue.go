@@ -54,8 +54,10 @@ func (postgresDialect) claim(_ context.Context, tx *gorm.DB, owner int64, now ti
 
 // recordSQL is one statement and so one transaction. Each result updates its row if owner and status still say that it is ours;
 // only from the updated ones come attempts. It answers with how many were updated, and which where not all were. The bounds of the
-// ids limit it to the partitions of those days. IS NOT DISTINCT FROM means equal here, and keeps the planner from going by the index
-// of what an owner is delivering, which it takes for nearly empty, instead of the primary key.
+// ids limit it to the partitions of those days.
+//
+// The conditions on owner and status are written so that both concern the results too. As conditions on the row alone they would let
+// the planner believe that hardly any row is left, begin with those, and compare each with every result.
 const recordSQL = `
 WITH u AS (
   UPDATE deliveries d
@@ -67,7 +69,7 @@ WITH u AS (
                           status_code, redirects, retry_after_ms, dns_us, connect_us, tls_us, first_byte_us, total_us, why, detail,
                           endpoint, request_headers, response_headers, response_body, place)
   WHERE d.organization_id = r.organization_id AND d.id = r.id
-    AND d.owner IS NOT DISTINCT FROM r.owner AND d.status IS NOT DISTINCT FROM 'delivering'
+    AND d.owner + 0 = r.owner AND d.status = 'delivering' || left(r.status, 0)
     AND d.id >= $27 AND d.id < $28
   RETURNING d.organization_id, d.id, d.attempts, r.sent, r.started_at, r.success, r.body_truncated, r.status_code, r.redirects,
             r.retry_after_ms, r.dns_us, r.connect_us, r.tls_us, r.first_byte_us, r.total_us, r.why, r.detail, r.endpoint,
@@ -84,7 +86,7 @@ WITH u AS (
 )
 SELECT count(*), CASE WHEN count(*) < $29 THEN array_agg(place) END FROM u`
 
-func (postgresDialect) record(ctx context.Context, db *gorm.DB, now time.Time, rs []models.Result) ([]int, error) {
+func recordArguments(now time.Time, rs []models.Result) []any {
 	ids := make([]models.ID, len(rs))
 	for i := range rs {
 		ids[i] = rs[i].Delivery.ID
@@ -92,10 +94,13 @@ func (postgresDialect) record(ctx context.Context, db *gorm.DB, now time.Time, r
 	from, to := bounds(ids)
 	args := append([]any{ms(now)}, resultColumns(rs, ids)...)
 	args = append(args, attemptColumns(rs)...)
-	args = append(args, uid(from), uid(to), len(rs))
+	return append(args, uid(from), uid(to), len(rs))
+}
+
+func (postgresDialect) record(ctx context.Context, db *gorm.DB, now time.Time, rs []models.Result) ([]int, error) {
 	var updated int
 	var places []int64
-	row := db.Statement.ConnPool.QueryRowContext(ctx, recordSQL, args...)
+	row := db.Statement.ConnPool.QueryRowContext(ctx, recordSQL, recordArguments(now, rs)...)
 	if err := row.Scan(&updated, pgtype.NewMap().SQLScanner(&places)); err != nil {
 		return nil, err
 	}

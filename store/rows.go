@@ -140,6 +140,7 @@ type stateRow struct {
 	CreatedAt      int64 `gorm:"autoCreateTime:false"`
 	UpdatedAt      int64 `gorm:"autoUpdateTime:false"`
 	DeletedAt      int64
+	StoppedBelow   int
 }
 
 type subscriptionRow struct {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -33,6 +34,11 @@ func (s *Store) openSQLite(ctx context.Context, path string) error {
 		return fmt.Errorf("find the database file: %w", err)
 	}
 	s.dialect = &sqliteDialect{path: path}
+	// SQLite would make the file readable for everyone, and it holds payloads. It gives its side files the same mode. Where the file
+	// can't be made, opening it says why.
+	if f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600); err == nil { // #nosec G304 -- the operator's own database
+		_ = f.Close()
+	}
 	open := func(readOnly bool, maxOpen int) (*gorm.DB, error) {
 		db, err := sql.Open("sqlite", sqliteDSN(path, readOnly))
 		if err != nil {

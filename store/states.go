@@ -21,7 +21,7 @@ func (s *Store) stateRow(table string, sub *models.Subscription) (stateRow, erro
 		Endpoint: sub.Endpoint, Description: sub.Description, Format: sub.Format, AutoRetry: sub.AutoRetry,
 		MaxInFlight: sub.MaxInFlight, RatePerSec: sub.RatePerSec,
 		TimeoutFirstMs: sub.TimeoutFirst.Milliseconds(), TimeoutRetryMs: sub.TimeoutRetry.Milliseconds(),
-		CreatedAt: ms(sub.CreatedAt), UpdatedAt: ms(sub.UpdatedAt), DeletedAt: ms(sub.DeletedAt),
+		CreatedAt: ms(sub.CreatedAt), UpdatedAt: ms(sub.UpdatedAt), DeletedAt: ms(sub.DeletedAt), StoppedBelow: sub.StoppedBelow,
 	}
 	var err error
 	if row.Events, err = texts(sub.Events); err != nil {
@@ -66,7 +66,7 @@ func (s *Store) state(table string, org, id models.ID, row *stateRow) (*models.S
 		EntityKey: row.EntityKey, Endpoint: row.Endpoint, Description: row.Description, Format: row.Format, AutoRetry: row.AutoRetry,
 		MaxInFlight: row.MaxInFlight, RatePerSec: row.RatePerSec,
 		TimeoutFirst: time.Duration(row.TimeoutFirstMs) * time.Millisecond, TimeoutRetry: time.Duration(row.TimeoutRetryMs) * time.Millisecond,
-		CreatedAt: instant(row.CreatedAt), UpdatedAt: instant(row.UpdatedAt), DeletedAt: instant(row.DeletedAt),
+		CreatedAt: instant(row.CreatedAt), UpdatedAt: instant(row.UpdatedAt), DeletedAt: instant(row.DeletedAt), StoppedBelow: row.StoppedBelow,
 	}
 	var err error
 	if sub.Events, err = parseTexts[models.Pattern](row.Events); err != nil {

@@ -186,6 +186,11 @@ func (s *Store) change(
 		}
 		edited.ID, edited.OrganizationID, edited.CreatedAt = before.ID, before.OrganizationID, before.CreatedAt
 		edited.Version, edited.Revision, edited.UpdatedAt = before.Version+1, revision, now
+		// What waits from before this version is canceled, though the subscription may be enabled again by then.
+		stopped := before.Live() && !edited.Live()
+		if stopped {
+			edited.StoppedBelow = edited.Version
+		}
 		after = &edited
 		if row.State, err = s.stateRow(row.TableName(), after); err != nil {
 			return err
@@ -193,10 +198,9 @@ func (s *Store) change(
 		columns := []string{
 			"version", "revision", "enabled", "sandbox", "events", "scopes", "workspaces", "entity_key", "endpoint", "description",
 			"secret", "format", "headers", "auto_retry", "max_in_flight", "rate_per_sec", "timeout_first_ms", "timeout_retry_ms",
-			"updated_at", "deleted_at",
+			"updated_at", "deleted_at", "stopped_below",
 		}
-		// What waits from before this version is canceled, though the subscription may be enabled again by then.
-		if before.Live() && !after.Live() || !after.DeletedAt.IsZero() {
+		if stopped || !after.DeletedAt.IsZero() {
 			row.CancelBelowVersion = &after.Version
 			columns = append(columns, "cancel_below_version")
 		}

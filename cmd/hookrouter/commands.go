@@ -21,11 +21,28 @@ func rootCommand(p program) *cobra.Command {
 		Short:         "Accepts events and delivers them as signed webhooks",
 		SilenceErrors: true,
 		SilenceUsage:  true,
+		Args:          cobra.NoArgs, // an unknown command is an argument too many
+		RunE:          showHelp,
 	}
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	addSettings(root.PersistentFlags())
 	root.AddCommand(serveCommand(p), migrateCommand(p), keysCommand(p), verifyCommand(p), healthcheckCommand(p), versionCommand(p))
 	return root
+}
+
+// showHelp is what a command does that only has others below it.
+func showHelp(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+
+// onceBegun wraps a command and all below it so that begin is called when one of them gets to work.
+func onceBegun(cmd *cobra.Command, begin func()) {
+	if work := cmd.RunE; work != nil {
+		cmd.RunE = func(cmd *cobra.Command, args []string) error {
+			begin()
+			return work(cmd, args)
+		}
+	}
+	for _, sub := range cmd.Commands() {
+		onceBegun(sub, begin)
+	}
 }
 
 // addSettings offers every setting as a flag. Their defaults stay empty here: an unset flag must not hide the environment.

@@ -5,7 +5,10 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -18,7 +21,7 @@ import (
 )
 
 func keysCommand(p program) *cobra.Command {
-	cmd := &cobra.Command{Use: "keys", Short: "Make, list and revoke API keys"}
+	cmd := &cobra.Command{Use: "keys", Short: "Make, list and revoke API keys", Args: cobra.NoArgs, RunE: showHelp}
 	cmd.AddCommand(keysCreateCommand(p), keysListCommand(p), keysRevokeCommand(p))
 	return cmd
 }
@@ -37,6 +40,9 @@ func keysCreateCommand(p program) *cobra.Command {
 			env := models.Environment(environment)
 			if env != models.Production && env != models.Sandbox {
 				return usageError{fmt.Errorf("--environment must be production or sandbox")}
+			}
+			if !models.ValidOrganizationName(organization) {
+				return usageError{fmt.Errorf("--organization: %s", models.OrganizationNameRule)}
 			}
 			db, _, err := p.openStore(cmd, false)
 			if err != nil {
@@ -98,21 +104,18 @@ func keysListCommand(p program) *cobra.Command {
 		Short: "List keys with their role, environment and state, never their text",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			db, _, err := p.openStore(cmd, false)
+			db, err := p.openExisting(cmd)
 			if err != nil {
 				return err
 			}
 			defer db.Close()
-			orgs, err := db.Organizations(cmd.Context())
+			orgs, err := organizationsNamed(cmd.Context(), db, organization)
 			if err != nil {
 				return err
 			}
 			out := tabwriter.NewWriter(p.stdout, 0, 4, 2, ' ', 0)
 			fmt.Fprintln(out, "ID\tORGANIZATION\tKEY\tROLE\tENVIRONMENT\tCREATED\tREVOKED")
 			for _, org := range orgs {
-				if organization != "" && org.Name != organization {
-					continue
-				}
 				keys, err := db.Keys(cmd.Context(), org.ID)
 				if err != nil {
 					return err
@@ -126,6 +129,34 @@ func keysListCommand(p program) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&organization, "organization", "", "only this organization's")
 	return cmd
+}
+
+// organizationsNamed is the organization of this name, or all where the name is empty.
+func organizationsNamed(ctx context.Context, db *store.Store, name string) ([]models.Organization, error) {
+	if name == "" {
+		return db.Organizations(ctx)
+	}
+	org, err := db.OrganizationByName(ctx, name)
+	if models.CodeOf(err) == models.CodeNotFound {
+		return nil, fmt.Errorf("there is no organization %q", name)
+	}
+	return []models.Organization{org}, err
+}
+
+// openExisting opens the store for commands that have nothing to do on a new one. Failure policy: a SQLite file that is not there is
+// refused and not made, because the path is then most likely a mistake.
+func (p program) openExisting(cmd *cobra.Command) (*store.Store, error) {
+	c, err := readConfig(p.env, cmd.Flags(), false)
+	if err != nil {
+		return nil, err
+	}
+	if path, ok := strings.CutPrefix(c.DatabaseURL, "sqlite://"); ok {
+		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("there is no database at %s; --database-url or HOOKROUTER_DATABASE_URL says where it is", path)
+		}
+	}
+	db, _, err := p.openStore(cmd, false)
+	return db, err
 }
 
 func day(t time.Time) string {
@@ -145,7 +176,7 @@ func keysRevokeCommand(p program) *cobra.Command {
 			if err != nil {
 				return usageError{errors.New("the id of a key is a UUID; `hookrouter keys list` shows it")}
 			}
-			db, _, err := p.openStore(cmd, false)
+			db, err := p.openExisting(cmd)
 			if err != nil {
 				return err
 			}

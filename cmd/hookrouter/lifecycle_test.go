@@ -2,9 +2,12 @@ package main
 
 import (
 	"context"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -158,4 +161,39 @@ func TestSecondProcessOnOneSQLiteFileIsRefused(t *testing.T) {
 	require.NotEmpty(t, keys)
 	db := openStore(t, url)
 	require.Error(t, db.LockProcess())
+}
+
+// TestStalledUploadDoesNotUseUpTheDrain leaves a request half sent while calls to an endpoint are in flight: these still get their time.
+func TestStalledUploadDoesNotUseUpTheDrain(t *testing.T) {
+	t.Parallel()
+	arrived, answer := make(chan struct{}, 1), make(chan struct{})
+	var calls atomic.Int32
+	receiver := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		calls.Add(1)
+		arrived <- struct{}{}
+		<-answer
+	}))
+	defer receiver.Close()
+	url := "sqlite://" + t.TempDir() + "/hookrouter.db"
+	n := newNode(t, url, "HOOKROUTER_TIMEOUT_FIRST=30s", "HOOKROUTER_DRAIN_TIMEOUT=20s")
+	key := n.key("acme", models.RoleAdmin)
+	n.start()
+	n.subscribe(key, receiver.URL, crashSecret, nil)
+	n.must(http.StatusAccepted, http.MethodPost, "/v3/events", key, map[string]any{"event_name": "signer.done", "data": map[string]any{}}, nil)
+	<-arrived
+	stalled, err := net.Dial("tcp", n.listen)
+	require.NoError(t, err)
+	defer stalled.Close()
+	_, err = stalled.Write([]byte("POST /v3/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + key +
+		"\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{"))
+	require.NoError(t, err)
+	// The answer comes when the stalled request has been cut off, which is when its connection ends.
+	go func() {
+		_, _ = io.Copy(io.Discard, stalled)
+		close(answer)
+	}()
+	require.NoError(t, n.terminate())
+	ledger := settled(t, openStore(t, url), time.Second)
+	require.Equal(t, int64(1), ledger.ByStatus[models.StatusDelivered], "%v", ledger.ByStatus)
+	require.Equal(t, int32(1), calls.Load())
 }

@@ -47,5 +47,11 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	return root.ExecuteContext(ctx)
+	begun := false
+	onceBegun(root, func() { begun = true })
+	cmd, err := root.ExecuteContextC(ctx)
+	if err != nil && !begun { // whatever fails before a command gets to work is wrong on the command line
+		return usageError{fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())}
+	}
+	return err
 }

@@ -35,7 +35,7 @@ const (
 	maxHeaderBytes    = 32 << 10
 )
 
-// closeTimeout is how long a stopping process waits, after its calls have ended, for what is left to be recorded.
+// closeTimeout is how long a stopping process waits for each of its parts but the calls in flight, which have a setting.
 const closeTimeout = 5 * time.Second
 
 func serveCommand(p program) *cobra.Command {
@@ -49,6 +49,7 @@ func serveCommand(p program) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			tuneMemory(p.env)
 			s := &server{program: p, config: c, db: db, log: p.logger(c)}
 			return errors.Join(s.run(cmd.Context(), dev), db.Close())
 		},
@@ -90,6 +91,7 @@ func (s *server) run(ctx context.Context, dev bool) error {
 	if err := s.start(ctx); err != nil {
 		return errors.Join(err, listener.Close(), s.stop(ctx))
 	}
+	go s.maintain(ctx)
 	served := make(chan error, 1)
 	go func() { served <- s.http.Serve(listener) }()
 	s.log.InfoContext(ctx, "serving", "listen", listener.Addr().String(), "database", s.db.Dialect(), "version", version())
@@ -115,7 +117,8 @@ func (s *server) wire(address string) error {
 		return fmt.Errorf("egress policy: %w", err)
 	}
 	sender, err := delivery.NewHTTPSender(delivery.SenderOptions{
-		Transport:    egress.NewTransport(guard, egress.TransportOptions{}),
+		// Many subscriptions may lead to one host, a relay for instance: as many connections are kept as calls can be in flight.
+		Transport:    egress.NewTransport(guard, egress.TransportOptions{MaxIdleConnsPerHost: c.MaxInFlight, MaxIdleConns: 2 * c.MaxInFlight}),
 		Schemes:      c.EndpointSchemes,
 		UserAgent:    c.UserAgent,
 		TimeoutFirst: c.TimeoutFirst,
@@ -210,19 +213,37 @@ func (s *server) start(ctx context.Context) error {
 }
 
 // stop drains: no new requests, then no new batches, then no new claims; calls in flight get the drain time to end, and what is
-// left is given back uncounted. The run's context has ended by now, so only its values are used.
+// left is given back uncounted. The run's context has ended by now, so only its values are used. Each step has a time of its own, so
+// that a producer which stalls in the middle of a request does not use up the time of the calls to endpoints.
 func (s *server) stop(ctx context.Context) error {
 	s.draining.Store(true)
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.config.DrainTimeout+closeTimeout)
+	ctx = context.WithoutCancel(ctx)
+	return errors.Join(
+		within(ctx, closeTimeout, s.stopHTTP),
+		within(ctx, closeTimeout, s.router.Stop),
+		within(ctx, closeTimeout, s.retrier.Stop),
+		within(ctx, s.config.DrainTimeout, s.dispatcher.Stop),
+	)
+}
+
+func within(ctx context.Context, limit time.Duration, step func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	var errs []error
-	if err := s.http.Shutdown(ctx); err != nil {
-		errs = append(errs, fmt.Errorf("stop http server: %w", err))
+	return step(ctx)
+}
+
+// stopHTTP lets requests end. Failure policy: those that take longer are cut off, as nothing of them was accepted yet or their events
+// are in the router's hands.
+func (s *server) stopHTTP(ctx context.Context) error {
+	err := s.http.Shutdown(ctx)
+	if err == nil {
+		return nil
 	}
-	errs = append(errs, s.router.Stop(ctx), s.retrier.Stop(ctx))
-	drain, stopDrain := context.WithTimeout(ctx, s.config.DrainTimeout)
-	defer stopDrain()
-	return errors.Join(append(errs, s.dispatcher.Stop(drain))...)
+	s.log.Warn("http.cut_off", "error", err)
+	if err := s.http.Close(); err != nil {
+		return fmt.Errorf("stop http server: %w", err)
+	}
+	return nil
 }
 
 // instanceName is the same for each start of the same program on the same host and port, and for nothing else that can run at the

@@ -110,6 +110,9 @@ func (p *Policy) lookup(ctx context.Context, text string, port uint16) ([]netip.
 	if v := internalName(h.name); v != Public && v != Loopback {
 		return nil, &BlockedError{Host: h.name, Port: port, Verdict: v}
 	}
+	if internalName(h.name) == Loopback {
+		return loopback(), nil
+	}
 	ctx, cancel := context.WithTimeout(ctx, p.dnsTimeout)
 	defer cancel()
 	addrs, err := p.resolver.LookupNetIP(ctx, "ip", h.name+".")
@@ -120,6 +123,12 @@ func (p *Policy) lookup(ctx context.Context, text string, port uint16) ([]netip.
 		return nil, &net.DNSError{Err: "no address", Name: h.name, IsNotFound: true}
 	}
 	return addrs, nil
+}
+
+// loopback is what localhost and the names below it stand for. Name servers are not asked (RFC 6761, section 6.3): they may know
+// nothing of it, and the rooted form in which names are looked up does not meet the machine's own list of hosts.
+func loopback() []netip.Addr {
+	return []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loopback()}
 }
 
 // dnsError makes any failure to look name up a *net.DNSError with words of ours: the error is shown to

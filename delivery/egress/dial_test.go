@@ -322,3 +322,25 @@ func TestLargeResponseHeadersFail(t *testing.T) {
 	client := &http.Client{Transport: egress.NewTransport(policy(t, onlyOne(nil)), egress.TransportOptions{})}
 	require.ErrorContains(t, get(t, client, s.URL), "server response headers exceeded 65536 bytes")
 }
+
+// TestLocalhostNeedsNoNameServer: localhost and the names below it are loopback whatever name servers say, and the policy still
+// decides whether loopback may be called.
+func TestLocalhostNeedsNoNameServer(t *testing.T) {
+	t.Parallel()
+	listeners, port := listen(t, "127.0.0.1")
+	requests := serve(t, listeners[0])
+	nobody := lookupFunc(func(context.Context, string) ([]netip.Addr, error) { return nil, &net.DNSError{IsNotFound: true} })
+	allowed := policy(t, onlyOne(nobody))
+	client := &http.Client{Transport: egress.NewTransport(allowed, egress.TransportOptions{})}
+	for i, host := range []string{"localhost", "LOCALHOST", "localhost.", "app.localhost"} {
+		require.NoError(t, get(t, client, "http://"+host+":"+port+"/"), host)
+		require.Equal(t, int32(i+1), requests.Load())
+	}
+	strict := policy(t, egress.Options{Resolver: nobody, Schemes: []string{"http"}})
+	client = &http.Client{Transport: egress.NewTransport(strict, egress.TransportOptions{})}
+	err := get(t, client, "http://localhost:"+port+"/")
+	var blocked *egress.BlockedError
+	require.ErrorAs(t, err, &blocked)
+	require.Equal(t, egress.Loopback, blocked.Verdict)
+	require.Equal(t, int32(4), requests.Load())
+}

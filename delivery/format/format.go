@@ -41,21 +41,20 @@ func Common(dst []Header, j *models.Job, attempt int) []Header {
 }
 
 // Reserved reports whether a header belongs to the router, whatever the format: a subscription's own headers never set it. name
-// may be in any case.
+// may be in any case. Everything that describes the body (content-) or the connection is the sender's to say.
 //
 // Idempotency-Key is reserved because net/http takes a POST that carries one for repeatable, and silently sends it again when a
 // reused connection breaks: the receiver would then see more calls than the attempts that are recorded.
 func Reserved(name string) bool {
 	lower := strings.ToLower(name)
-	for _, prefix := range [...]string{"x-yousign-", "x-hookrouter-", "webhook-", "ce-", "proxy-", "sec-"} {
+	for _, prefix := range [...]string{"x-yousign-", "x-hookrouter-", "webhook-", "ce-", "content-", "proxy-", "sec-"} {
 		if strings.HasPrefix(lower, prefix) {
 			return true
 		}
 	}
 	switch lower {
-	case "host", "content-length", "transfer-encoding", "content-type", "content-encoding", "connection", "keep-alive", "upgrade",
-		"te", "trailer", "expect", "accept-encoding", "user-agent", "cookie", "idempotency-key", "x-idempotency-key",
-		"x-documenso-secret":
+	case "host", "transfer-encoding", "connection", "keep-alive", "upgrade", "http2-settings", "te", "trailer", "expect", "range",
+		"accept-encoding", "user-agent", "cookie", "idempotency-key", "x-idempotency-key", "x-documenso-secret":
 		return true
 	}
 	return false

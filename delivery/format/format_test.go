@@ -93,11 +93,12 @@ func TestReserved(t *testing.T) {
 	for _, name := range []string{
 		"Host", "content-length", "Transfer-Encoding", "CONNECTION", "Upgrade", "TE", "Expect", "Content-Type", "User-Agent",
 		"Idempotency-Key", "x-idempotency-key", "X-Yousign-Anything", "x-hookrouter-delivery", "Webhook-Id", "Proxy-Authorization",
-		"Accept-Encoding", "Cookie", "X-Documenso-Secret", "Ce-Id",
+		"Accept-Encoding", "Cookie", "X-Documenso-Secret", "Ce-Id", "Range", "HTTP2-Settings", "Content-Language", "content-digest",
+		"Content-Encoding",
 	} {
 		require.True(t, Reserved(name), name)
 	}
-	for _, name := range []string{"Authorization", "X-Custom", "X-Api-Key", "Accept", "Yousign"} {
+	for _, name := range []string{"Authorization", "X-Custom", "X-Api-Key", "Accept", "Yousign", "Contents", "X-Content-Type-Options"} {
 		require.False(t, Reserved(name), name)
 	}
 }

@@ -16,8 +16,9 @@ import (
 )
 
 const (
-	// Failure policy: an address that failed this often within a minute is refused until the minute is over, right token or not.
-	// The token has to be long anyway; this keeps guessing from being free and the log readable.
+	// Failure policy: an address that sent this many wrong tokens within a minute gets no more tries answered until the minute is
+	// over. The right token always passes, because behind a proxy all callers have one address, and nobody may lock the operator
+	// out by guessing. The token has to be long anyway; this tells a broken script to slow down.
 	maxFailures   = 10
 	failureWindow = 60 // seconds
 	// Addresses share this many counters, so that an attacker with many addresses can't fill the memory.
@@ -45,14 +46,14 @@ func newGuard(token models.Secret) guard {
 
 // authorize lets calls with the token through.
 func (a *admin) authorize(c *gin.Context) error {
+	if a.guard.holds(c.Request.Header["Authorization"]) {
+		return nil
+	}
 	slot := a.guard.slot(c.Request.RemoteAddr)
 	now := a.Now()
 	if wait := a.guard.wait(slot, now); wait > 0 {
 		c.Writer.Header().Set("Retry-After", strconv.Itoa(wait))
 		return models.Errorf(models.CodeRateLimited, "Too many calls with a wrong token. Try again in %d seconds.", wait)
-	}
-	if a.guard.holds(c.Request.Header["Authorization"]) {
-		return nil
 	}
 	a.guard.failed(slot, now)
 	c.Writer.Header().Set("WWW-Authenticate", `Bearer realm="hookrouter admin"`)
@@ -78,7 +79,7 @@ func (g *guard) slot(remote string) int {
 	return int(maphash.String(g.seed, host) % failureSlots)
 }
 
-// wait is for how many seconds a slot is shut, 0 if it is not.
+// wait is for how many seconds a slot is shut to wrong tokens, 0 if it is not.
 func (g *guard) wait(slot int, now time.Time) int {
 	g.mu.Lock()
 	defer g.mu.Unlock()

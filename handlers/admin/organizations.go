@@ -2,9 +2,6 @@ package admin
 
 import (
 	"net/http"
-	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/gin-gonic/gin"
 
@@ -12,10 +9,7 @@ import (
 	"hookrouter/models"
 )
 
-const (
-	maxName  = 128       // characters
-	maxQuota = 1_000_000 // subscriptions; more is a typing error
-)
+const maxQuota = 1_000_000 // subscriptions; more is a typing error
 
 type organizationOutput struct {
 	ID        models.ID `json:"id"`
@@ -109,11 +103,8 @@ func organizationFields(o *models.Organization) []handlers.Field {
 
 func checkOrganization(o models.Organization) error {
 	var wrong []models.FieldError
-	if n := utf8.RuneCountInString(o.Name); n == 0 || n > maxName || strings.TrimSpace(o.Name) != o.Name ||
-		strings.ContainsFunc(o.Name, unicode.IsControl) {
-		wrong = append(wrong, models.FieldError{
-			Name: "name", Reason: "A name has 1 to 128 characters, no blank around them and no control character.",
-		})
+	if !models.ValidOrganizationName(o.Name) {
+		wrong = append(wrong, models.FieldError{Name: "name", Reason: models.OrganizationNameRule})
 	}
 	if q := o.SubscriptionQuota; q != nil && (*q < 0 || *q > maxQuota) {
 		wrong = append(wrong, models.FieldError{

@@ -28,6 +28,17 @@ func cancelTests() []exercise {
 		}},
 		{"switching auto_retry off cancels retries that are not owed", exerciseAutoRetryOff},
 		{"what comes after enabling again survives", exerciseEnabledAgain},
+		{"a subscription remembers at which version it was stopped", func(w *world) {
+			sub := w.subscribe()
+			require.Zero(w, sub.StoppedBelow)
+			off := w.change(sub, func(s *models.Subscription) { s.Enabled = false })
+			on := w.change(sub, func(s *models.Subscription) { s.Enabled = true })
+			require.Equal(w, off.Version, off.StoppedBelow)
+			require.Equal(w, off.Version, on.StoppedBelow)
+			read, err := w.Subscription(w.Context(), w.org.ID, sub.ID)
+			require.NoError(w, err)
+			require.Equal(w, off.Version, read.StoppedBelow)
+		}},
 		{"limits and marks", exerciseCancelLimit},
 		{"other changes cancel nothing", func(w *world) {
 			sub := w.subscribe()

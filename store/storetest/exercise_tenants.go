@@ -18,27 +18,9 @@ func tenantTests() []exercise {
 		{"a workspace that subscriptions name stays", exerciseNamedWorkspace},
 		{"keys", exerciseKeys},
 		{"rate windows are shared by all instances", exerciseRateWindows},
-		{"parallel hits are all counted", func(w *world) {
-			key := w.key(w.org.ID)
-			const n = 40
-			stores := []*store.Store{w.Store, w.open()}
-			var mu sync.Mutex
-			seen := map[int]bool{}
-			var wg sync.WaitGroup
-			for i := range n {
-				wg.Go(func() {
-					minute, hour, err := stores[i%2].Hit(w.Context(), key.ID, w.clock.Now())
-					mu.Lock()
-					defer mu.Unlock()
-					if err == nil && minute == hour {
-						seen[minute] = true
-					}
-				})
-			}
-			wg.Wait()
-			require.Len(w, seen, n)
-			require.True(w, seen[n])
-		}},
+		{"a refused call is counted in no window", exerciseRefusedHits},
+		{"parallel hits are all counted", exerciseParallelHits},
+		{"parallel hits stay within the limit", exerciseParallelLimit},
 	}
 }
 
@@ -194,8 +176,104 @@ func exerciseRateWindows(w *world) {
 		{key.ID, noon.Add(time.Hour + time.Minute + time.Second), 1, 1}, // and it goes on
 	}
 	for i, step := range steps {
-		minute, hour, err := stores[i%2].Hit(w.Context(), step.key, step.at)
+		minute, hour, err := stores[i%2].Hit(w.Context(), step.key, 0, 0, step.at)
 		require.NoError(w, err)
 		require.Equal(w, [2]int{step.minute, step.hour}, [2]int{minute, hour}, "step %d", i)
 	}
+}
+
+func exerciseRefusedHits(w *world) {
+	stores := []*store.Store{w.Store, w.open()}
+	noon := time.Date(2026, 11, 20, 12, 0, 30, 0, time.UTC)
+	type step struct {
+		times        int
+		after        time.Duration // since noon
+		minute, hour int           // of the last of the calls
+	}
+	for name, c := range map[string]struct {
+		mostMinute, mostHour int
+		steps                []step
+	}{
+		"the minute is full": {2, 10, []step{
+			{1, 0, 1, 1},
+			{1, 0, 2, 2},
+			{1, 0, 3, 2},                // refused: the minute is above its limit, the hour as it was
+			{50, time.Second, 3, 2},     // however often
+			{2, 30 * time.Second, 2, 4}, // the next minute
+			{9, 31 * time.Second, 3, 4},
+			{1, 59*time.Minute + 30*time.Second, 1, 1}, // the next hour
+		}},
+		"the hour is full": {10, 3, []step{
+			{3, 0, 3, 3},
+			{1, 0, 3, 4},
+			{50, time.Second, 3, 4},
+			{5, 30 * time.Second, 0, 4}, // a minute that begins with refusals has nothing in it
+			{1, 59*time.Minute + 30*time.Second, 1, 1},
+		}},
+		"both are full":       {2, 2, []step{{2, 0, 2, 2}, {1, 0, 3, 3}, {7, 0, 3, 3}, {4, 30 * time.Second, 0, 3}}},
+		"the minute is off":   {0, 2, []step{{2, 0, 2, 2}, {3, 0, 2, 3}}},
+		"the hour is off":     {2, 0, []step{{2, 0, 2, 2}, {3, 0, 3, 2}, {1, 30 * time.Second, 1, 3}}},
+		"both are off":        {0, 0, []step{{100, 0, 100, 100}}},
+		"a limit of one":      {1, 1, []step{{1, 0, 1, 1}, {1, 0, 2, 2}}},
+		"the other clock lag": {2, 10, []step{{2, 30 * time.Second, 2, 2}, {3, 29 * time.Second, 3, 2}}},
+	} {
+		key := w.key(w.org.ID).ID
+		for i, step := range c.steps {
+			var minute, hour int
+			for n := range step.times {
+				var err error
+				minute, hour, err = stores[n%2].Hit(w.Context(), key, c.mostMinute, c.mostHour, noon.Add(step.after))
+				require.NoError(w, err)
+			}
+			require.Equal(w, [2]int{step.minute, step.hour}, [2]int{minute, hour}, "%s, step %d", name, i)
+		}
+	}
+	// A limit that is made smaller within a window keeps what is counted, so nobody gets more than the larger one.
+	key := w.key(w.org.ID).ID
+	for _, most := range []int{5, 5, 5, 2, 2, 5, 5, 5} {
+		_, _, err := w.Hit(w.Context(), key, most, 0, noon)
+		require.NoError(w, err)
+	}
+	minute, hour, err := w.Hit(w.Context(), key, 5, 0, noon)
+	require.NoError(w, err)
+	require.Equal(w, [2]int{6, 5}, [2]int{minute, hour})
+}
+
+func exerciseParallelHits(w *world) {
+	seen := w.hits(40, 0, 0)
+	require.Len(w, seen, 40)
+	for n := 1; n <= 40; n++ {
+		require.Equal(w, 1, seen[[2]int{n, n}])
+	}
+}
+
+// However many instances count at the same time, exactly as many calls as the limit are let in, and only they are in the hour.
+func exerciseParallelLimit(w *world) {
+	const most = 7
+	seen := w.hits(40, most, 100)
+	for n := 1; n <= most; n++ {
+		require.Equal(w, 1, seen[[2]int{n, n}])
+	}
+	require.Equal(w, 40-most, seen[[2]int{most + 1, most}], "the rest is refused")
+}
+
+// hits makes n calls of a new key at the same time on two instances and returns how often each pair of counts came back.
+func (w *world) hits(n, mostMinute, mostHour int) map[[2]int]int {
+	key := w.key(w.org.ID)
+	stores := []*store.Store{w.Store, w.open()}
+	var mu sync.Mutex
+	seen := map[[2]int]int{}
+	var wg sync.WaitGroup
+	for i := range n {
+		wg.Go(func() {
+			minute, hour, err := stores[i%2].Hit(w.Context(), key.ID, mostMinute, mostHour, w.clock.Now())
+			mu.Lock()
+			defer mu.Unlock()
+			if err == nil {
+				seen[[2]int{minute, hour}]++
+			}
+		})
+	}
+	wg.Wait()
+	return seen
 }

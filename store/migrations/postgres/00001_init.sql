@@ -84,6 +84,7 @@ CREATE TABLE subscriptions (
     created_at                   bigint  NOT NULL,
     updated_at                   bigint  NOT NULL,
     deleted_at                   bigint  NOT NULL,
+    stopped_below                integer NOT NULL,
     cancel_below_version         integer,
     cancel_retries_below_version integer,
     PRIMARY KEY (organization_id, id),
@@ -117,6 +118,7 @@ CREATE TABLE subscription_versions (
     created_at       bigint  NOT NULL,
     updated_at       bigint  NOT NULL,
     deleted_at       bigint  NOT NULL,
+    stopped_below    integer NOT NULL,
     changed_at       bigint  NOT NULL,
     changed_by       uuid,
     PRIMARY KEY (organization_id, subscription_id, version)
@@ -143,7 +145,7 @@ CREATE INDEX events_entity ON events (organization_id, entity_key, ref) WHERE en
 CREATE INDEX events_unmatched ON events (organization_id, ref) WHERE matched = 0;
 CREATE TABLE events_default PARTITION OF events DEFAULT;
 
--- What makes publishing again a duplicate: ids chosen by producers (kind 'id') and Idempotency-Keys (kind 'key'). Not partitioned,
+-- What makes publishing again a duplicate: ids chosen by producers (kind 'id') and Idempotency-Keys (kinds 'key' and 'sandbox_key'). Not partitioned,
 -- because a unique key would have to contain the partition's column.
 CREATE TABLE event_keys (
     organization_id uuid   NOT NULL,

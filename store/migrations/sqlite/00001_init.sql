@@ -82,6 +82,7 @@ CREATE TABLE subscriptions (
     created_at                   BIGINT  NOT NULL,
     updated_at                   BIGINT  NOT NULL,
     deleted_at                   BIGINT  NOT NULL,
+    stopped_below                INTEGER NOT NULL,
     cancel_below_version         INTEGER,
     cancel_retries_below_version INTEGER,
     PRIMARY KEY (organization_id, id),
@@ -115,6 +116,7 @@ CREATE TABLE subscription_versions (
     created_at       BIGINT  NOT NULL,
     updated_at       BIGINT  NOT NULL,
     deleted_at       BIGINT  NOT NULL,
+    stopped_below    INTEGER NOT NULL,
     changed_at       BIGINT  NOT NULL,
     changed_by       BLOB,
     PRIMARY KEY (organization_id, subscription_id, version)
@@ -140,7 +142,7 @@ CREATE TABLE events (
 CREATE INDEX events_entity ON events (organization_id, entity_key, ref) WHERE entity_key <> '';
 CREATE INDEX events_unmatched ON events (organization_id, ref) WHERE matched = 0;
 
--- What makes publishing again a duplicate: ids chosen by producers (kind 'id') and Idempotency-Keys (kind 'key').
+-- What makes publishing again a duplicate: ids chosen by producers (kind 'id') and Idempotency-Keys (kinds 'key' and 'sandbox_key').
 CREATE TABLE event_keys (
     organization_id BLOB   NOT NULL,
     kind            TEXT   NOT NULL,
