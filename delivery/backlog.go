@@ -24,12 +24,18 @@ func (b *board) mark(id models.ID) {
 // thirsty reports whether a lane with a backlog has drained far enough to be claimed for: claims of many at a time are cheaper than
 // claims of one.
 func (b *board) thirsty(l *lane) bool {
-	return l.claiming == 0 && b.room(l) > 0 && b.room(l) >= l.queued()+l.reserved
+	n := b.claimable(l)
+	return l.claiming == 0 && n > 0 && n >= l.queued()+l.reserved
 }
 
-// claim is a claim that is under way: what is asked for, and how often each lane had been marked when it began.
+// claimable is how many jobs may be claimed for the lane.
+func (b *board) claimable(l *lane) int { return min(b.room(l), b.byteRoom(l)) }
+
+// claim is a claim that is under way: what is asked for, how many bytes are expected of each lane, and how often each had been marked
+// when it began.
 type claim struct {
 	wants []models.Want
+	bytes []int
 	marks []int
 }
 
@@ -46,7 +52,7 @@ func (b *board) claim(lanes int) (c claim, ok bool) {
 		return claim{}, false
 	}
 	part := max(1, budget/min(n, lanes))
-	for ; n > 0 && budget > 0 && len(c.wants) < lanes; n-- {
+	for ; n > 0 && budget > 0 && len(c.wants) < lanes && b.bytes < b.maxBytes; n-- {
 		l := b.backlogs.pop()
 		if !l.backlog {
 			l.listed = false
@@ -57,10 +63,12 @@ func (b *board) claim(lanes int) (c claim, ok bool) {
 		if !b.thirsty(l) {
 			continue
 		}
-		limit := min(b.room(l), part, budget)
+		limit := min(b.claimable(l), part, budget)
+		expected := limit * l.size
 		budget -= limit
 		l.claiming += limit
-		b.jobs += limit
+		b.hold(l, limit, expected)
+		c.bytes = append(c.bytes, expected)
 		c.wants = append(c.wants, models.Want{SubscriptionID: l.id, Limit: limit})
 		c.marks = append(c.marks, l.marks)
 	}
@@ -68,8 +76,9 @@ func (b *board) claim(lanes int) (c claim, ok bool) {
 }
 
 // settle ends a claim: its promises are exchanged for the jobs that came. A lane that got less than it asked for has no backlog any
-// more, unless it was marked again meanwhile. With failed, nothing is known and everything stays as it was.
-func (b *board) settle(c claim, jobs []models.Job, failed bool) {
+// more, unless it was marked again meanwhile. With failed, nothing is known and everything stays as it was. It returns what turned out to
+// be more bytes than its lane may hold, for the database.
+func (b *board) settle(c claim, jobs []models.Job, failed bool) (shed []models.Delivery) {
 	got := make(map[models.ID]int, len(c.wants))
 	for i := range jobs {
 		id := jobs[i].Delivery.SubscriptionID
@@ -79,7 +88,7 @@ func (b *board) settle(c claim, jobs []models.Job, failed bool) {
 	for i, want := range c.wants {
 		l := b.lane(want.SubscriptionID)
 		l.claiming -= want.Limit
-		b.jobs -= want.Limit
+		b.hold(l, -want.Limit, -c.bytes[i])
 		if failed {
 			continue
 		}
@@ -89,4 +98,8 @@ func (b *board) settle(c claim, jobs []models.Job, failed bool) {
 	for i := range jobs {
 		b.push(jobs[i])
 	}
+	for _, want := range c.wants {
+		shed = append(shed, b.shedBytes(b.lane(want.SubscriptionID))...)
+	}
+	return shed
 }

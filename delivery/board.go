@@ -7,7 +7,7 @@ import (
 )
 
 // board is everything that waits to be sent or is being sent, and the rules of who is next. It has no lock, no clock and no
-// goroutine: the dispatcher holds its lock around every call.
+// goroutine: the dispatcher holds its lock around every call and says what time it is.
 //
 // Lanes that have work stand in line, one line for fresh deliveries and one for retries, and take turns: a lane sends one and
 // goes to the end. Fresh deliveries go first. Of all slots a tenth is left to retries, and they may take half: a retry may last ten
@@ -28,6 +28,9 @@ type board struct {
 	bytes    int // of their data
 	inFlight [classes]int
 	starved  bool // a claim was put off for lack of room
+
+	now     time.Time   // the latest that next was told
+	parting fifo[*lane] // lanes to forget as soon as their rate allows
 }
 
 // task is a job on its way to the wire.
@@ -70,7 +73,17 @@ func (b *board) lane(id models.ID) *lane {
 func (b *board) room(l *lane) int {
 	free := b.maxJobs - b.jobs
 	bound := min(b.bound(l), max(free/share, modestRoom))
-	return min(bound-l.held(), free)
+	return min(bound-l.held(), free, l.rateRoom())
+}
+
+// byteRoom is how many jobs more the lane may hold by their bytes, if they are as large as its others. A lane that holds nothing may
+// hold one, however large.
+func (b *board) byteRoom(l *lane) int {
+	n := ((b.maxBytes-b.bytes)/share - l.bytes) / l.size
+	if l.held() == 0 {
+		return max(n, 1)
+	}
+	return n
 }
 
 // bound is how many jobs the lane may hold at most while it does as well as now.
@@ -111,6 +124,7 @@ func (b *board) unreserve(id models.ID, size int) {
 func (b *board) push(j models.Job) {
 	l := b.lane(j.Delivery.SubscriptionID)
 	l.apply(j.Current)
+	l.learn(len(j.Event.Data))
 	l.queue[classOf(&j.Delivery)].push(j)
 	b.stand(l)
 }
@@ -136,6 +150,7 @@ func (b *board) stand(l *lane) {
 
 // next picks what to send now. A lane that its rate holds up is given to sleep with the time to wait.
 func (b *board) next(now time.Time, sleep func(*lane, time.Duration)) (task, bool) {
+	b.now = now
 	for c := range classes {
 		for b.line[c].size > 0 && b.slot(c) {
 			l := b.line[c].pop()
@@ -190,11 +205,30 @@ func (b *board) done(t *task, a *models.Attempt, s *models.Subscription) (shed [
 func (b *board) shed(l *lane) (shed []models.Delivery) {
 	for c := retries; c >= fresh; c-- {
 		for l.queue[c].size > 0 && l.held() > b.bound(l) {
-			j := l.queue[c].popLast()
-			b.hold(l, -1, -len(j.Event.Data))
-			shed = append(shed, j.Delivery)
+			shed = append(shed, b.shedLast(l, c))
 		}
 	}
+	return b.shedded(l, shed)
+}
+
+// shedBytes takes from the lane what it holds beyond its share of the bytes that others leave free, in the same order. One always stays.
+func (b *board) shedBytes(l *lane) (shed []models.Delivery) {
+	for c := retries; c >= fresh; c-- {
+		for l.queue[c].size > 0 && l.held() > 1 && l.bytes > (b.maxBytes-b.bytes+l.bytes)/share {
+			shed = append(shed, b.shedLast(l, c))
+		}
+	}
+	return b.shedded(l, shed)
+}
+
+func (b *board) shedLast(l *lane, c class) models.Delivery {
+	j := l.queue[c].popLast()
+	b.hold(l, -1, -len(j.Event.Data))
+	return j.Delivery
+}
+
+// shedded notes that the database will hold what was shed.
+func (b *board) shedded(l *lane, shed []models.Delivery) []models.Delivery {
 	if len(shed) > 0 {
 		b.mark(l.id)
 		l.behind = true
@@ -233,10 +267,26 @@ func (b *board) awake(l *lane) {
 	b.forget(l)
 }
 
-// forget lets an idle lane go when very many are remembered.
+// forget lets an idle lane go when very many are remembered. One whose rate still remembers calls stays until it does not, since a new
+// lane would start with a full allowance; of those, a few are looked at each time.
 func (b *board) forget(l *lane) {
-	if len(b.lanes) > keepLanes && l.idle() && !l.listed && !l.ready[fresh] && !l.ready[retries] {
+	b.part(l)
+	for range min(b.parting.size, 2) {
+		p := b.parting.pop()
+		p.parting = false
+		b.part(p)
+	}
+}
+
+func (b *board) part(l *lane) {
+	if len(b.lanes) <= keepLanes || b.lanes[l.id] != l || !l.idle() || l.listed || l.ready[fresh] || l.ready[retries] {
+		return
+	}
+	if l.full(b.now) {
 		delete(b.lanes, l.id)
+	} else if !l.parting {
+		l.parting = true
+		b.parting.push(l)
 	}
 }
 

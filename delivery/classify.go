@@ -28,11 +28,15 @@ func (c *call) classify(ctx context.Context, err error) (models.Reason, string) 
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return models.ReasonTimeout, "the call was cut off before its end"
 	}
-	if ctx.Err() != nil || errors.Is(err, context.DeadlineExceeded) {
+	if ctx.Err() != nil {
 		return c.timedOut(at)
 	}
+	// Before the other time-outs: a resolver that gives up by its own budget says so in a DNS error.
 	if _, ok := errors.AsType[*net.DNSError](err); ok {
 		return models.ReasonDNS, "the endpoint's name did not resolve"
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return c.timedOut(at)
 	}
 	if detail, ok := tlsDetail(err, at); ok {
 		return models.ReasonTLS, detail
@@ -52,8 +56,8 @@ func (c *call) classify(ctx context.Context, err error) (models.Reason, string) 
 	return models.ReasonProtocol, "the answer is not valid HTTP"
 }
 
-// timedOut says in which part of the exchange the time ran out. A name that does not resolve in time is a matter of DNS, every
-// other part is a timeout.
+// timedOut says in which part of the exchange the time ran out. It is a timeout in every part, also in the look-up: the call did not
+// end in time, and that is what decides on the one retry without auto_retry.
 func (c *call) timedOut(at hop) (models.Reason, string) {
 	within := " within " + c.timeout.String()
 	switch {
@@ -64,7 +68,7 @@ func (c *call) timedOut(at hop) (models.Reason, string) {
 	case at.dnsStart.IsZero() || !at.connectStart.IsZero():
 		return models.ReasonTimeout, "no connection" + within
 	}
-	return models.ReasonDNS, "the endpoint's name did not resolve" + within
+	return models.ReasonTimeout, "the look-up of the endpoint's name did not end" + within
 }
 
 // tlsDetail recognizes failed handshakes: by the certificate's fault, by an alert, or because the handshake was the part that

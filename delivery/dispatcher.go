@@ -187,7 +187,7 @@ func (d *Dispatcher) fenced(int64) {
 	d.o.Logger.Warn("instance.fenced", "dropped", dropped)
 }
 
-// revived goes on after a pause: the heartbeat is good again, or the instance has a new number.
+// revived goes on: the heartbeat is good, perhaps again, or the instance has a new number.
 func (d *Dispatcher) revived() {
 	d.mu.Lock()
 	d.startAll(d.o.Now())

@@ -136,14 +136,14 @@ func (r *row) waiting() bool {
 }
 func (r *row) queued(now time.Time) bool { return r.waiting() && !r.d.DueAt.After(now) }
 
-func (q *fakeQueue) TakeOver(_ context.Context, now time.Time, silentFor time.Duration, limit int) (int, error) {
+func (q *fakeQueue) TakeOver(_ context.Context, self int64, now time.Time, silentFor time.Duration, limit int) (int, error) {
 	end, err := q.begin("takeover")
 	if err != nil {
 		return 0, err
 	}
 	defer end()
 	for owner, seen := range q.alive {
-		if now.Sub(seen) > silentFor {
+		if owner != self && now.Sub(seen) > silentFor {
 			q.dead[owner] = true
 			delete(q.alive, owner)
 		}

@@ -64,7 +64,9 @@ func (d *Dispatcher) feedOnce(ctx context.Context, lanes int) (more bool, err er
 	if draining || !ok {
 		return false, nil
 	}
-	jobs, err := d.o.Queue.Claim(ctx, owner, now, c.wants)
+	call, cancel := context.WithTimeout(ctx, statementTimeout)
+	jobs, err := d.o.Queue.Claim(call, owner, now, c.wants)
+	cancel()
 	d.settle(owner, c, jobs, err != nil)
 	if models.CodeOf(err) == models.CodeFenced {
 		d.member.lose(owner)
@@ -84,7 +86,9 @@ func (d *Dispatcher) settle(owner int64, c claim, jobs []models.Job, failed bool
 		}
 		jobs, failed = nil, true
 	}
-	d.board.settle(c, jobs, failed)
+	if shed := d.board.settle(c, jobs, failed); len(shed) > 0 {
+		d.giveBack(shed...)
+	}
 	d.startAll(d.o.Now())
 }
 
@@ -101,7 +105,10 @@ func (d *Dispatcher) release(ctx context.Context) error {
 			ids = append(ids, returns[n].ID)
 			n++
 		}
-		if err := d.o.Queue.Release(ctx, owner, ids, d.o.Now()); err != nil {
+		call, cancel := context.WithTimeout(ctx, statementTimeout)
+		err := d.o.Queue.Release(call, owner, ids, d.o.Now())
+		cancel()
+		if err != nil {
 			d.mu.Lock()
 			d.returns = append(returns, d.returns...)
 			d.mu.Unlock()

@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"math"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -34,13 +35,15 @@ type lane struct {
 	reserved int // rooms promised to deliveries that are being committed
 	claiming int // rooms promised to a claim that is under way
 	inFlight int
-	bytes    int // of data that is held in memory or reserved
+	bytes    int // of data that is held in memory, reserved or expected of a claim
+	size     int // of one delivery's data, on average of late; at least 1
 	window   window
 	limit    int // the subscription's bound of inFlight
 
 	limiter  *rate.Limiter // nil without a rate
 	perSec   float64
 	sleeping bool // waits for its rate; a timer wakes it
+	parting  bool // stands in the board's list of lanes that may soon be forgotten
 
 	// backlog says that the database may hold due deliveries of this lane: claim them when there is room.
 	backlog bool
@@ -55,8 +58,18 @@ type lane struct {
 // has both is a retry.
 const retryTurn = 10
 
+const (
+	// assumedSize is the size of a delivery's data, in bytes, where none was seen yet.
+	assumedSize = 4 << 10
+	// sizeMemory is over how many deliveries, roughly, the average size is taken.
+	sizeMemory = 8
+	// rateAhead is how many seconds' worth of its rate a lane may hold: enough to go on while a claim is made. More would hold memory
+	// for as long as the rate takes.
+	rateAhead = 4
+)
+
 func newLane(id models.ID) *lane {
-	return &lane{id: id, window: window{size: firstWindow}, limit: models.DefaultMaxInFlight}
+	return &lane{id: id, size: assumedSize, window: window{size: firstWindow}, limit: models.DefaultMaxInFlight}
 }
 
 // apply takes over the subscription's present limits.
@@ -81,6 +94,24 @@ func (l *lane) held() int {
 }
 
 func (l *lane) queued() int { return l.queue[fresh].size + l.queue[retries].size }
+
+// rateRoom is how many jobs more may wait for the lane's rate.
+func (l *lane) rateRoom() int {
+	if l.perSec <= 0 {
+		return math.MaxInt
+	}
+	// Calls in flight have had their token. The bound is far above any that matters, and keeps the product an int.
+	ahead := max(1, int(min(l.perSec*rateAhead, 1<<30)))
+	return ahead - (l.queued() + l.reserved + l.claiming)
+}
+
+// learn takes a delivery's size into the average.
+func (l *lane) learn(size int) { l.size = max(l.size+(size-l.size)/sizeMemory, 1) }
+
+// full reports whether the lane's rate remembers no call: a new limiter would be the same.
+func (l *lane) full(now time.Time) bool {
+	return l.limiter == nil || l.limiter.TokensAt(now) >= float64(l.limiter.Burst())
+}
 
 // open reports whether the lane may start a call, its rate aside.
 func (l *lane) open() bool { return !l.sleeping && l.inFlight < l.window.size && l.inFlight < l.limit }

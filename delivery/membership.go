@@ -27,10 +27,11 @@ type membership struct {
 	held  bool                 // the heartbeat failed for too long; used by run's goroutine alone
 }
 
-// term is a number and the moment of its last good heartbeat.
+// term is a number, the moment of its last good heartbeat, and since when they have been good without a gap; zero where the last one
+// failed.
 type term struct {
-	owner int64
-	good  time.Time
+	owner       int64
+	good, since time.Time
 }
 
 func newMembership(o *Options, onFenced func(int64), onRevived func()) *membership {
@@ -58,6 +59,16 @@ func (m *membership) identity() int64 {
 	return t.owner
 }
 
+// steady is how long the heartbeats have been good without a gap. An instance that had one can't tell the silence of others from that
+// of the database: after an outage everyone's last heartbeat is old.
+func (m *membership) steady(now time.Time) time.Duration {
+	t := m.term.Load()
+	if t == nil || t.since.IsZero() || now.Sub(t.good) >= m.holdAfter {
+		return 0
+	}
+	return now.Sub(t.since)
+}
+
 // register gets a number.
 func (m *membership) register(ctx context.Context) error {
 	start := m.now() // before the call, so that our clock of silence never runs behind the database's
@@ -65,7 +76,7 @@ func (m *membership) register(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("register instance: %w", err)
 	}
-	m.term.Store(&term{owner: owner, good: start})
+	m.term.Store(&term{owner: owner, good: start, since: start})
 	return nil
 }
 
@@ -86,7 +97,8 @@ func (m *membership) run(ctx context.Context) {
 
 // beat sends one heartbeat, or gets a new number where there is none.
 func (m *membership) beat(ctx context.Context) {
-	// Failure policy: a call that hangs is given up, since the next one may come through on another connection.
+	// Failure policy: a call that hangs is given up, since the next one may come through on another connection. The time between two
+	// heartbeats is at most half of holdAfter.
 	call, cancel := context.WithTimeout(ctx, m.every)
 	defer cancel()
 	t := m.term.Load()
@@ -104,12 +116,21 @@ func (m *membership) beat(ctx context.Context) {
 	case models.CodeOf(err) == models.CodeFenced:
 		m.lose(t.owner)
 	case err != nil:
+		m.term.CompareAndSwap(t, &term{owner: t.owner, good: t.good})
 		m.complain(ctx, err)
-	case m.term.CompareAndSwap(t, &term{owner: t.owner, good: start}):
-		if m.held || start.Sub(t.good) >= m.holdAfter {
-			m.resume()
-		}
+	case m.term.CompareAndSwap(t, t.heard(start, m.holdAfter)):
+		// Always, since workers are refused by the clock: one may have ended between holdAfter and the answer to this heartbeat.
+		m.resume()
 	}
+}
+
+// heard is the term after a good heartbeat.
+func (t *term) heard(at time.Time, holdAfter time.Duration) *term {
+	since := t.since
+	if since.IsZero() || at.Sub(t.good) >= holdAfter {
+		since = at
+	}
+	return &term{owner: t.owner, good: at, since: since}
 }
 
 // lose gives a number up that was declared dead, and asks for a new one. Others than the heartbeat may notice first.

@@ -30,7 +30,7 @@ func TestFencedInstanceStartsOver(t *testing.T) {
 		synctest.Wait()
 		first, _ := w.d.Owner()
 		w.queue.with(func() { w.queue.dead[first] = true; delete(w.queue.alive, first) })
-		n, err := w.queue.TakeOver(t.Context(), time.Now(), time.Hour, 100) // by another instance
+		n, err := w.queue.TakeOver(t.Context(), 0, time.Now(), time.Hour, 100) // by another instance
 		require.NoError(t, err)
 		require.Equal(t, 20, n)
 		pause(t.Context(), 2100*time.Millisecond)
@@ -124,5 +124,100 @@ func TestDeliverUnderALostNumber(t *testing.T) {
 		synctest.Wait()
 		require.Equal(t, map[models.DeliveryStatus]int{models.StatusPending: 1}, w.queue.counts())
 		w.stop()
+	})
+}
+
+// lateBeats is a queue whose heartbeats fail, and the last of them takes long.
+type lateBeats struct {
+	*fakeQueue
+	left int // failures
+	took time.Duration
+}
+
+func (q *lateBeats) Heartbeat(ctx context.Context, owner int64) error {
+	if q.left > 0 {
+		q.left--
+		return models.Errorf(models.CodeUnavailable, "away")
+	}
+	pause(ctx, q.took)
+	q.took = 0
+	return q.fakeQueue.Heartbeat(ctx, owner)
+}
+
+// A worker that ends while a heartbeat is under way, after the time to hold and before the answer, is not the last.
+func TestHeartbeatWakesWhatWasRefused(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, nil, nil)
+		w.d = w.dispatcher(func(ctx context.Context, j models.Job) models.Attempt {
+			pause(ctx, 8700*time.Millisecond)
+			return answering(j, 200, 8700*time.Millisecond)
+		}, func(o *Options) {
+			o.Queue, o.HoldAfter = &lateBeats{fakeQueue: w.queue, left: 3, took: time.Second}, 8500*time.Millisecond
+		})
+		s := w.sub(func(s *models.Subscription) { s.MaxInFlight = 1 })
+		w.start()
+		w.publish(s, 2)
+		pause(t.Context(), 20*time.Second)
+		synctest.Wait()
+		require.Equal(t, 2, w.queue.counts()[models.StatusDelivered])
+		w.stop()
+	})
+}
+
+// After an outage of the database everyone's heartbeat is old. Nobody is declared dead for that, those who were before still lose what they
+// own, and those who stay silent are declared in time.
+func TestOutageIsNobodysDeath(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, func(_ context.Context, j models.Job) models.Attempt { return answering(j, 200, 0) }, nil)
+		s := w.sub(nil)
+		w.start()
+		r := w.retrier(t)
+		r.Start(t.Context())
+		const dead, late, gone = 97, 98, 99
+		pause(t.Context(), 15*time.Second)
+		w.queue.with(func() {
+			w.queue.fail = func(string) error { return models.Errorf(models.CodeUnavailable, "away") }
+			w.queue.alive[late], w.queue.alive[gone], w.queue.dead[dead] = time.Now(), time.Now(), true
+			d := models.Delivery{ID: models.ID{0xf}, SubscriptionID: s.ID, Status: models.StatusDelivering, Owner: dead}
+			w.queue.rows[d.ID] = &row{d: d, event: &models.Event{}}
+		})
+		pause(t.Context(), 30*time.Second)
+		w.queue.with(func() { w.queue.fail = nil })
+		pause(t.Context(), 5*time.Second)
+		require.Equal(t, 1, w.queue.counts()[models.StatusDelivered], "of the dead one")
+		w.queue.with(func() {
+			require.False(t, w.queue.dead[late])
+			w.queue.alive[late] = time.Now()
+		})
+		pause(t.Context(), 9*time.Second)
+		w.queue.with(func() {
+			require.False(t, w.queue.dead[late])
+			require.True(t, w.queue.dead[gone])
+		})
+		require.NoError(t, r.Stop(t.Context()))
+		w.stop()
+	})
+}
+
+// One failed heartbeat is a gap already.
+func TestSteadyEndsWithAFailure(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, nil, nil)
+		beats := &lateBeats{fakeQueue: w.queue}
+		w.d = w.dispatcher(sendFunc(func(_ context.Context, j models.Job) models.Attempt { return answering(j, 200, 0) }), func(o *Options) { o.Queue = beats })
+		require.NoError(t, w.d.member.register(t.Context()))
+		beat := func() time.Duration {
+			pause(t.Context(), 2*time.Second)
+			w.d.member.beat(t.Context())
+			return w.d.member.steady(time.Now())
+		}
+		require.Equal(t, 2*time.Second, beat())
+		beats.left = 1
+		require.Zero(t, beat())
+		require.Zero(t, beat())
+		require.Equal(t, 2*time.Second, beat())
 	})
 }

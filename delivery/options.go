@@ -23,7 +23,8 @@ type Options struct {
 	MaxInFlight int
 	// MaxJobs, MaxBytes and MaxPerLane bound what waits in memory: deliveries, bytes of their data, and deliveries of one lane.
 	// Default: 20,000, 64 MiB and 1,000. Failure policy: the rest stays pending in the database and is claimed as lanes drain. A
-	// claim learns the size of what it gets only afterwards, so MaxBytes may be passed by one claim.
+	// claim goes by the size of what came before and learns the true one only afterwards, so MaxBytes may be passed for as long as it
+	// takes to give back what is too much.
 	MaxJobs, MaxBytes, MaxPerLane int
 
 	// RecordBatch is how many results one commit takes at most, Committers how many commits run side by side, RecordQueue how many

@@ -8,6 +8,8 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
+	"net/netip"
 	"runtime"
 	"strings"
 	"testing"
@@ -16,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"hookrouter/delivery/deliverytest"
+	"hookrouter/delivery/egress"
 	"hookrouter/models"
 )
 
@@ -323,5 +326,42 @@ func TestSendConnects(t *testing.T) {
 		a := s.Send(t.Context(), testJob(t, url))
 		require.Equal(t, want, a.Reason, "%s: %s", url, a.Detail)
 		require.NotContains(t, a.Detail, "169.254")
+	}
+}
+
+// slowNames is a resolver that never answers and ends with its caller's patience.
+type slowNames struct{}
+
+func (slowNames) LookupNetIP(ctx context.Context, _, host string) ([]netip.Addr, error) {
+	if trace := httptrace.ContextClientTrace(ctx); trace != nil {
+		trace.DNSStart(httptrace.DNSStartInfo{Host: host})
+	}
+	<-ctx.Done()
+	return nil, &net.DNSError{Err: "i/o timeout", Name: host, IsTimeout: true, UnwrapErr: ctx.Err()}
+}
+
+// A look-up that outlasts the call is a timeout of the call; one that outlasts only the resolver's patience is a matter of DNS.
+func TestSendSlowLookUp(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name        string
+		dns, first  time.Duration
+		want        models.Reason
+		wantsDetail string
+	}{
+		{"the call's deadline", time.Minute, 30 * time.Millisecond, models.ReasonTimeout, "the look-up of the endpoint's name did not end within 30ms"},
+		{"the resolver's budget", 30 * time.Millisecond, time.Minute, models.ReasonDNS, "the endpoint's name did not resolve"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			policy, err := egress.New(egress.Options{Schemes: []string{"http"}, Resolver: slowNames{}, DNSTimeout: c.dns, DialTimeout: time.Minute})
+			require.NoError(t, err)
+			transport := egress.NewTransport(policy, egress.TransportOptions{})
+			defer transport.CloseIdleConnections()
+			s := newSender(t, func(o *SenderOptions) { o.Transport, o.TimeoutFirst = transport, c.first })
+			a := s.Send(t.Context(), testJob(t, "http://slow.example.com/"))
+			require.Equal(t, c.want, a.Reason, a.Detail)
+			require.Equal(t, c.wantsDetail, a.Detail)
+		})
 	}
 }

@@ -21,10 +21,11 @@ type recorder struct {
 	mu       sync.Mutex
 	change   sync.Cond // of anything below
 	waiting  fifo[pending]
-	busy     int  // commits that run
-	closing  bool // no further results will come
-	relieved bool // add does not wait any more
-	limit    int  // of a batch; smaller than batch after a failure, to find the result that causes it
+	running  [][]pending // what each committer is committing
+	busy     int         // commits that run
+	closing  bool        // no further results will come
+	relieved bool        // add does not wait any more
+	limit    int         // of a batch; smaller than batch after a failure, to find the result that causes it
 
 	cancel  context.CancelFunc
 	loops   sync.WaitGroup
@@ -49,6 +50,7 @@ const patience = 5
 func newRecorder(o *Options) *recorder {
 	r := &recorder{
 		queue: o.Queue, logger: o.Logger, committers: o.Committers, batch: o.RecordBatch, bound: o.RecordQueue, limit: o.RecordBatch,
+		running: make([][]pending, o.Committers),
 	}
 	r.change.L = &r.mu
 	return r
@@ -59,8 +61,8 @@ func (r *recorder) start(base context.Context) {
 	r.mu.Lock()
 	r.cancel = cancel
 	r.mu.Unlock()
-	for range r.committers {
-		r.loops.Go(func() { r.commit(ctx) })
+	for i := range r.committers {
+		r.loops.Go(func() { r.commit(ctx, i) })
 	}
 }
 
@@ -75,16 +77,16 @@ func (r *recorder) add(result models.Result) {
 	r.change.Broadcast()
 }
 
-// commit is one committer's loop.
-func (r *recorder) commit(ctx context.Context) {
+// commit is the loop of one committer, number i.
+func (r *recorder) commit(ctx context.Context, i int) {
 	batch := make([]pending, 0, r.batch)
 	pause := firstPause
 	for {
-		if batch = r.take(batch[:0]); len(batch) == 0 {
+		if batch = r.take(i, batch[:0]); len(batch) == 0 {
 			return
 		}
 		err := r.store(ctx, batch)
-		r.put(batch, err)
+		r.put(i, batch, err)
 		if err == nil {
 			pause = firstPause
 			continue
@@ -100,7 +102,7 @@ func (r *recorder) commit(ctx context.Context) {
 
 // take waits for results and returns up to the limit. While another commit runs it waits for many. It returns none when the recorder is
 // closed and nothing can come any more.
-func (r *recorder) take(batch []pending) []pending {
+func (r *recorder) take(i int, batch []pending) []pending {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for !r.worthwhile() {
@@ -111,6 +113,7 @@ func (r *recorder) take(batch []pending) []pending {
 	}
 	if len(batch) > 0 {
 		r.busy++
+		r.running[i] = batch
 		r.change.Broadcast() // room for workers
 	}
 	return batch
@@ -134,6 +137,8 @@ func (r *recorder) store(ctx context.Context, batch []pending) error {
 	for i := range batch {
 		results[i] = batch[i].result
 	}
+	ctx, cancel := context.WithTimeout(ctx, statementTimeout)
+	defer cancel()
 	fenced, err := r.queue.Record(ctx, results)
 	if err != nil {
 		return err
@@ -147,10 +152,11 @@ func (r *recorder) store(ctx context.Context, batch []pending) error {
 
 // put ends a commit. Failure policy: nothing is dropped. After a failure the results go to the end of the queue and batches are halved,
 // so that a result which the database refuses is soon alone and does not hold up the others; with each success batches double again.
-func (r *recorder) put(batch []pending, err error) {
+func (r *recorder) put(i int, batch []pending, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.busy--
+	r.running[i] = nil
 	if err == nil {
 		r.limit = min(2*r.limit, r.batch)
 		r.batches++
@@ -227,11 +233,16 @@ func (r *recorder) stats() recorderStats {
 	return recorderStats{waiting: r.waiting.size, largest: r.largest, batches: r.batches, results: r.results}
 }
 
-// ids calls each for every delivery whose result waits.
+// ids calls each for every delivery whose result waits or is being committed.
 func (r *recorder) ids(each func(models.ID)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for i := range r.waiting.size {
 		each(r.waiting.at(i).result.Delivery.ID)
+	}
+	for _, batch := range r.running {
+		for i := range batch {
+			each(batch[i].result.Delivery.ID)
+		}
 	}
 }

@@ -7,6 +7,11 @@ import (
 	"hookrouter/models"
 )
 
+// statementTimeout bounds one statement. Failure policy: one that hangs, on a connection that died silently or behind a lock, is given
+// up and tried again, because whoever waits for it does nothing else meanwhile. Where it was carried out all the same, the second try
+// is refused as no longer ours, or the audit finds what it left.
+const statementTimeout = 10 * time.Second
+
 // Queue is the durable side of delivering: who owns which delivery, and what became of it. Implemented by *store.Store.
 type Queue interface {
 	// RegisterInstance announces this process and returns a number that no instance ever had. Predecessors of the same name are
@@ -19,9 +24,9 @@ type Queue interface {
 
 	// Pulse is one look at everything that a sweep could have to do; one statement.
 	Pulse(ctx context.Context, now time.Time, silentFor time.Duration) (models.Pulse, error)
-	// TakeOver declares instances dead that were silent for that long, and gives up to limit of dead instances' deliveries back.
-	// It returns how many.
-	TakeOver(ctx context.Context, now time.Time, silentFor time.Duration, limit int) (int, error)
+	// TakeOver declares instances other than self dead that were silent for that long, and gives up to limit of dead instances'
+	// deliveries back. It returns how many. self is the number of the instance that asks, 0 while it has none.
+	TakeOver(ctx context.Context, self int64, now time.Time, silentFor time.Duration, limit int) (int, error)
 	// CancelStopped cancels up to limit waiting deliveries of stopped subscriptions and returns how many.
 	CancelStopped(ctx context.Context, now time.Time, limit int) (int, error)
 	// Backlog lists up to limit subscriptions that have queued deliveries which are due.

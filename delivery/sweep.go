@@ -26,7 +26,8 @@ type Auditor interface {
 // an earlier one only where they do not build on it; the first error is returned.
 func (r *Retrier) Sweep(ctx context.Context) error {
 	now := r.o.Now()
-	pulse, err := r.o.Queue.Pulse(ctx, now, r.o.SilentFor)
+	silentFor := r.silentFor(now)
+	pulse, err := r.pulse(ctx, now, silentFor)
 	if err != nil {
 		return fmt.Errorf("pulse: %w", err)
 	}
@@ -40,7 +41,8 @@ func (r *Retrier) Sweep(ctx context.Context) error {
 	}
 	due := pulse.Due
 	if pulse.Silent {
-		n, err := rounds(func() (int, error) { return r.o.Queue.TakeOver(ctx, now, r.o.SilentFor, sweepRows) })
+		self := r.o.Dispatcher.member.identity()
+		n, err := rounds(func() (int, error) { return r.o.Queue.TakeOver(ctx, self, now, silentFor, sweepRows) })
 		if n > 0 {
 			r.o.Logger.Warn("instance.takeover", "deliveries", n)
 		}
@@ -64,6 +66,25 @@ func (r *Retrier) Sweep(ctx context.Context) error {
 		r.o.Dispatcher.Wake() // for lanes that were marked while there was no room
 	}
 	return r.audit.run(ctx, r.o.Auditor, r.o.Dispatcher, now)
+}
+
+// never is a silence that no instance has kept.
+const never = 100 * 365 * 24 * time.Hour
+
+// silentFor is how long others must have been silent to be declared dead now. Failure policy: while this instance has not been heard of
+// for that long without a gap itself, nobody is, because the silence may have been the database's. What those own who were declared
+// before is still taken over.
+func (r *Retrier) silentFor(now time.Time) time.Duration {
+	if r.o.Dispatcher.member.steady(now) < r.o.SilentFor {
+		return never
+	}
+	return r.o.SilentFor
+}
+
+func (r *Retrier) pulse(ctx context.Context, now time.Time, silentFor time.Duration) (models.Pulse, error) {
+	ctx, cancel := context.WithTimeout(ctx, statementTimeout)
+	defer cancel()
+	return r.o.Queue.Pulse(ctx, now, silentFor)
 }
 
 // rounds repeats a bounded step until it finds less than its bound, at most sweepRounds times.

@@ -67,10 +67,10 @@ func (d *Dispatcher) attempt(j *models.Job) (*models.Attempt, *models.Subscripti
 	return r.Attempt, after
 }
 
-// current is the subscription as this instance knows it now. One that is not known any more was deleted long ago; what came with the
-// job is then the last that was known.
+// current is the subscription as this instance knows it now. What came with the job may be newer than what the directory has read so
+// far. One that the directory does not know any more was deleted long ago; what came with the job is then the last that was known.
 func (d *Dispatcher) current(j *models.Job) *models.Subscription {
-	if s, ok := d.o.Directory.Subscription(j.Delivery.SubscriptionID); ok {
+	if s, ok := d.o.Directory.Subscription(j.Delivery.SubscriptionID); ok && s.Revision >= j.Current.Revision {
 		return s
 	}
 	return j.Current

@@ -59,7 +59,7 @@ type Reason string
 
 // Why an attempt failed.
 const (
-	ReasonDNS              Reason = "dns"                // the name did not resolve in time
+	ReasonDNS              Reason = "dns"                // the name did not resolve
 	ReasonConnect          Reason = "connect"            // no connection: refused, unreachable
 	ReasonTLS              Reason = "tls"                // handshake or certificate
 	ReasonTimeout          Reason = "timeout"            // the whole exchange did not end in time

@@ -43,7 +43,7 @@ func stops() []stop {
 func (s *Store) CancelStopped(ctx context.Context, now time.Time, limit int) (int, error) {
 	const operation = "cancel deliveries"
 	var subs []subscriptionRow
-	err := s.reader(ctx).Select("organization_id, id, deleted_at, cancel_below_version, cancel_retries_below_version").
+	err := s.watcher(ctx).Select("organization_id, id, deleted_at, cancel_below_version, cancel_retries_below_version").
 		Where("cancel_below_version IS NOT NULL OR cancel_retries_below_version IS NOT NULL").Find(&subs).Error
 	if err != nil {
 		return 0, wrap(operation, err)

@@ -35,6 +35,8 @@ type dialect interface {
 	idIn(column string, ids []models.ID) clause.Expr
 	// clock is the time by which instances are judged: the server's on Postgres, so that instances with wrong clocks agree.
 	clock(now time.Time) clause.Expr
+	// patient lifts the readers' time limit for one transaction.
+	patient(tx *gorm.DB) error
 	// lock and skipLocked end a select of rows that are to be changed.
 	lock() string
 	skipLocked() string

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"time"
 
@@ -46,4 +47,36 @@ func (s *Store) ExplainRecord(ctx context.Context, now time.Time, rs []models.Re
 		err = nil
 	}
 	return plan, err
+}
+
+// HoldReaders takes all connections of the readers until release is called. Postgres only.
+func (s *Store) HoldReaders(ctx context.Context) (release func(), err error) {
+	db, err := s.read.DB()
+	if err != nil {
+		return nil, err
+	}
+	var held []*sql.Conn
+	release = func() {
+		for _, c := range held {
+			_ = c.Close()
+		}
+	}
+	for range maxReadConns {
+		c, err := db.Conn(ctx)
+		if err != nil {
+			release()
+			return nil, err
+		}
+		held = append(held, c)
+	}
+	return release, nil
+}
+
+// Timeouts are the limits of a statement's time for readers and for all others. Postgres only.
+func (s *Store) Timeouts(ctx context.Context) (reads, writes string, err error) {
+	err = s.reader(ctx).Raw("SHOW statement_timeout").Scan(&reads).Error
+	if err == nil {
+		err = s.writer(ctx).Raw("SHOW statement_timeout").Scan(&writes).Error
+	}
+	return reads, writes, err
 }

@@ -9,18 +9,20 @@ import (
 	"hookrouter/models"
 )
 
-// deadFor is how long a dead instance's row stays after its last heartbeat at least. A commit of an instance that does not know of
-// its death may still come in; its deliveries must find an owner that is known to be dead.
+// deadFor is how long a dead instance's row stays at least after it was declared dead. A commit of an instance that does not know of
+// its death may still come in; its deliveries must find an owner that is known to be dead. It counts from the declaration, which
+// takes the place of the last heartbeat in heartbeat_at, because an instance may have been suspended for longer than that before.
 const deadFor = time.Hour
 
 // RegisterInstance gives a process a number that was never used before. Instances of the same name are its own predecessors and
 // are declared dead, so their work is taken over at once.
 func (s *Store) RegisterInstance(ctx context.Context, name string) (owner int64, err error) {
 	err = s.tx(ctx, func(tx *gorm.DB) error {
-		if err := tx.Exec("UPDATE instances SET dead = TRUE WHERE name = ? AND NOT dead", name).Error; err != nil {
+		clock := s.dialect.clock(s.now())
+		err := tx.Exec("UPDATE instances SET dead = TRUE, heartbeat_at = ? WHERE name = ? AND NOT dead", clock, name).Error
+		if err != nil {
 			return err
 		}
-		clock := s.dialect.clock(s.now())
 		return tx.Raw("INSERT INTO instances (name, started_at, heartbeat_at, dead) VALUES (?, ?, ?, FALSE) RETURNING id",
 			name, clock, clock).Scan(&owner).Error
 	})
@@ -38,7 +40,9 @@ func (s *Store) Heartbeat(ctx context.Context, owner int64) error {
 
 // Deregister ends an instance on its own wish. What it still owns is taken over by others.
 func (s *Store) Deregister(ctx context.Context, owner int64) error {
-	return wrap("deregister instance", s.writer(ctx).Exec("UPDATE instances SET dead = TRUE WHERE id = ?", owner).Error)
+	err := s.writer(ctx).Exec("UPDATE instances SET dead = TRUE, heartbeat_at = ? WHERE id = ? AND NOT dead",
+		s.dialect.clock(s.now()), owner).Error
+	return wrap("deregister instance", err)
 }
 
 // The OFFSET keeps Postgres from listing all that is being delivered, to look the dead up in it.
@@ -55,7 +59,7 @@ SELECT (SELECT value FROM revisions WHERE id = 1) AS revision,
 // silentFor, or when it is dead and still owns deliveries.
 func (s *Store) Pulse(ctx context.Context, now time.Time, silentFor time.Duration) (models.Pulse, error) {
 	var p models.Pulse
-	err := s.reader(ctx).Raw(pulseSQL, ms(now), s.before(now, silentFor)).Scan(&p).Error
+	err := s.watcher(ctx).Raw(pulseSQL, ms(now), s.before(now, silentFor)).Scan(&p).Error
 	return p, wrap("feel the pulse", err)
 }
 
@@ -70,9 +74,13 @@ func (s *Store) before(now time.Time, silentFor time.Duration) any {
 // TakeOver declares instances dead that have been silent for silentFor, gives up to limit deliveries of the dead back as pending
 // and due, keeping their place in the queue, and returns how many. The attempts that the dead were making are not counted: nobody
 // knows how they ended, so they are made again.
-func (s *Store) TakeOver(ctx context.Context, now time.Time, silentFor time.Duration, limit int) (int, error) {
+//
+// It never declares self dead, the caller's own number: who asks is alive, and was at most cut off from the database for a while. 0
+// is nobody's number.
+func (s *Store) TakeOver(ctx context.Context, self int64, now time.Time, silentFor time.Duration, limit int) (int, error) {
 	const operation = "take over deliveries"
-	err := s.writer(ctx).Exec("UPDATE instances SET dead = TRUE WHERE NOT dead AND heartbeat_at <= ?", s.before(now, silentFor)).Error
+	err := s.writer(ctx).Exec("UPDATE instances SET dead = TRUE, heartbeat_at = ? WHERE NOT dead AND id <> ? AND heartbeat_at <= ?",
+		s.dialect.clock(now), self, s.before(now, silentFor)).Error
 	if err != nil {
 		return 0, wrap(operation, err)
 	}

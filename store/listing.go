@@ -142,7 +142,13 @@ func (s *Store) Ledger(ctx context.Context) ([]models.Ledger, error) {
 		N              int64
 		Matched        int64
 	}
-	if err := s.reader(ctx).Raw(ledgerSQL).Scan(&rows).Error; err != nil {
+	err := s.read.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+		if err := s.dialect.patient(tx); err != nil {
+			return err
+		}
+		return tx.Raw(ledgerSQL).Scan(&rows).Error
+	})
+	if err != nil {
 		return nil, wrap("count the ledger", err)
 	}
 	var list []*models.Ledger

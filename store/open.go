@@ -31,15 +31,17 @@ type Options struct {
 
 // Store is the database. It is safe for concurrent use.
 type Store struct {
-	// accept takes events, write everything else, read what need not see uncommitted work. On Postgres write and read are the same;
-	// on SQLite accept and write are, and have the one connection that writes.
-	accept, write, read *gorm.DB
-	dialect             dialect
-	keys                *keyring
-	now                 func() time.Time
-	newID               func() models.ID
-	logger              *slog.Logger
-	closers             []*sql.DB
+	// accept takes events, write everything else, watch and read what need not see uncommitted work: watch for the work of the
+	// instance itself, read for whoever asks. On Postgres write and watch are the same, and read stands alone, so that no number of
+	// slow lists keeps a heartbeat waiting. On SQLite accept and write are, and have the one connection that writes, and watch and
+	// read are.
+	accept, write, watch, read *gorm.DB
+	dialect                    dialect
+	keys                       *keyring
+	now                        func() time.Time
+	newID                      func() models.ID
+	logger                     *slog.Logger
+	closers                    []*sql.DB
 
 	statements atomic.Int64
 	process    processLock
@@ -93,10 +95,15 @@ func (s *Store) Close() error {
 	return errors.Join(errs...)
 }
 
-// Ping reports whether the database answers; an error has the code unavailable.
+// Ping reports whether the database answers; an error has the code unavailable. It does not wait for a connection of the readers:
+// lists that are slow do not make an instance unfit.
 func (s *Store) Ping(ctx context.Context) error {
-	for _, db := range s.closers {
-		if err := db.PingContext(ctx); err != nil {
+	for _, db := range []*gorm.DB{s.accept, s.write} {
+		conns, err := db.DB()
+		if err == nil {
+			err = conns.PingContext(ctx)
+		}
+		if err != nil {
 			return fmt.Errorf("ping: %w", &models.Error{
 				Code: models.CodeUnavailable, Message: "The database does not answer.", Err: err,
 			})
@@ -114,7 +121,10 @@ func (s *Store) Committers() int { return s.dialect.committers() }
 // Statements is how many SQL statements were sent since Open, BEGIN, COMMIT and ROLLBACK included.
 func (s *Store) Statements() int64 { return s.statements.Load() }
 
-// reader is for queries that need not see uncommitted work.
+// watcher is for the queries of the instance's own work that need not see uncommitted work.
+func (s *Store) watcher(ctx context.Context) *gorm.DB { return s.watch.WithContext(ctx) }
+
+// reader is for the lists and look-ups that are asked for. On Postgres one that takes too long ends with the code unavailable.
 func (s *Store) reader(ctx context.Context) *gorm.DB { return s.read.WithContext(ctx) }
 
 // writer runs single statements that commit by themselves.

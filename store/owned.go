@@ -11,7 +11,7 @@ import (
 // know one of them lost the answer to a save or a claim, and should release it.
 func (s *Store) Owned(ctx context.Context, owner int64, before time.Time, limit int) ([]models.ID, error) {
 	var ids []uid
-	err := s.reader(ctx).Model(&deliveryRow{}).Where("owner = ? AND status = 'delivering' AND updated_at < ?", owner, ms(before)).
+	err := s.watcher(ctx).Model(&deliveryRow{}).Where("owner = ? AND status = 'delivering' AND updated_at < ?", owner, ms(before)).
 		Limit(limit).Pluck("id", &ids).Error
 	out := make([]models.ID, len(ids))
 	for i, id := range ids {

@@ -14,9 +14,11 @@ import (
 )
 
 // Connections of one instance. More would not be faster and would use up the server's when there are many instances. Events come in
-// by connections of their own, so that no look at lists and no backlog can keep them waiting.
+// by connections of their own, so that no backlog can keep them waiting, and lists are read by others again, so that none keeps a
+// heartbeat waiting: an instance that can't send them is declared dead.
 const (
-	maxPostgresConns = 12 // recorders, claims, the API
+	maxPostgresConns = 12 // recorders, claims, heartbeats, changes
+	maxReadConns     = 6  // lists and look-ups of the API
 	maxAcceptConns   = 4  // committers of events, and one more for each that waits for another's idempotency key
 )
 
@@ -51,6 +53,10 @@ const (
 	planOnce    = "SET plan_cache_mode = force_generic_plan;"
 )
 
+// readTimeout ends a list that takes too long. Failure policy: it is answered with the code unavailable, because a few that go through
+// a large table would otherwise keep all other readers waiting.
+const readTimeout = "SET statement_timeout = '10s';"
+
 // postgresDialect is Postgres, version 14 or later. See [dialect].
 type postgresDialect struct{}
 
@@ -65,11 +71,11 @@ func (s *Store) openPostgres(url string) error {
 	if config.RuntimeParams["application_name"] == "" {
 		config.RuntimeParams["application_name"] = "hookrouter"
 	}
-	open := func(planning string, conns int) (*gorm.DB, error) {
+	open := func(settings string, conns int) (*gorm.DB, error) {
 		db := stdlib.OpenDB(*config, stdlib.OptionAfterConnect(func(ctx context.Context, c *pgx.Conn) error {
 			c.TypeMap().RegisterDefaultPgType(uid{}, "uuid")
 			c.TypeMap().RegisterDefaultPgType(uidArray{}, "_uuid")
-			if _, err := c.PgConn().Exec(ctx, planning+sessionSetup).ReadAll(); err != nil {
+			if _, err := c.PgConn().Exec(ctx, settings+sessionSetup).ReadAll(); err != nil {
 				return fmt.Errorf("set up the session: %w", err)
 			}
 			return nil
@@ -85,8 +91,16 @@ func (s *Store) openPostgres(url string) error {
 	if s.accept, err = open(planOnce, maxAcceptConns); err != nil {
 		return fmt.Errorf("set up gorm: %w", err)
 	}
-	s.read = s.write
+	if s.read, err = open(planEachRun+readTimeout, maxReadConns); err != nil {
+		return fmt.Errorf("set up gorm: %w", err)
+	}
+	s.watch = s.write
 	return nil
+}
+
+// patient is for what reads whole tables, and is asked for by operators alone.
+func (postgresDialect) patient(tx *gorm.DB) error {
+	return tx.Exec("SET LOCAL statement_timeout = 0").Error
 }
 
 // uidArray is a parameter of type uuid[], sent as 16 bytes each. It is a struct because gorm takes slices apart.

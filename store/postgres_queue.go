@@ -52,11 +52,11 @@ func (postgresDialect) claim(_ context.Context, tx *gorm.DB, owner int64, now ti
 	return rows, err
 }
 
-// recordSQL is one statement and so one transaction. Each result updates its row if owner and status still say that it is ours;
-// only from the updated ones come attempts. It answers with how many were updated, and which where not all were. The bounds of the
+// recordSQL is one statement and so one transaction. Each result updates its row if owner, status and the attempts made so far still
+// say that it is ours; only from the updated ones come attempts. It answers with how many were updated, and which where not all were. The bounds of the
 // ids limit it to the partitions of those days.
 //
-// The conditions on owner and status are written so that both concern the results too. As conditions on the row alone they would let
+// The conditions on owner, attempts and status are written so that both concern the results too. As conditions on the row alone they would let
 // the planner believe that hardly any row is left, begin with those, and compare each with every result.
 const recordSQL = `
 WITH u AS (
@@ -64,13 +64,13 @@ WITH u AS (
   SET status = r.status, owner = 0, due_at = r.due_at, owed = r.owed, reason = r.reason, attempts = d.attempts + r.sent, updated_at = $1
   FROM unnest($2::uuid[], $3::uuid[], $4::bigint[], $5::text[], $6::bigint[], $7::boolean[], $8::text[], $9::int[], $10::bigint[],
               $11::boolean[], $12::boolean[], $13::int[], $14::int[], $15::int[], $16::int[], $17::int[], $18::int[], $19::int[],
-              $20::int[], $21::text[], $22::text[], $23::text[], $24::text[], $25::text[], $26::bytea[])
+              $20::int[], $21::text[], $22::text[], $23::text[], $24::text[], $25::text[], $26::bytea[], $27::int[])
     WITH ORDINALITY AS r (organization_id, id, owner, status, due_at, owed, reason, sent, started_at, success, body_truncated,
                           status_code, redirects, retry_after_ms, dns_us, connect_us, tls_us, first_byte_us, total_us, why, detail,
-                          endpoint, request_headers, response_headers, response_body, place)
+                          endpoint, request_headers, response_headers, response_body, made, place)
   WHERE d.organization_id = r.organization_id AND d.id = r.id
-    AND d.owner + 0 = r.owner AND d.status = 'delivering' || left(r.status, 0)
-    AND d.id >= $27 AND d.id < $28
+    AND d.owner + 0 = r.owner AND d.attempts + 0 = r.made AND d.status = 'delivering' || left(r.status, 0)
+    AND d.id >= $28 AND d.id < $29
   RETURNING d.organization_id, d.id, d.attempts, r.sent, r.started_at, r.success, r.body_truncated, r.status_code, r.redirects,
             r.retry_after_ms, r.dns_us, r.connect_us, r.tls_us, r.first_byte_us, r.total_us, r.why, r.detail, r.endpoint,
             r.request_headers, r.response_headers, r.response_body, r.place
@@ -84,7 +84,7 @@ WITH u AS (
          nullif(response_headers, ''), nullif(response_body, '')
   FROM u WHERE sent = 1
 )
-SELECT count(*), CASE WHEN count(*) < $29 THEN array_agg(place) END FROM u`
+SELECT count(*), CASE WHEN count(*) < $30 THEN array_agg(place) END FROM u`
 
 func recordArguments(now time.Time, rs []models.Result) []any {
 	ids := make([]models.ID, len(rs))
@@ -94,7 +94,11 @@ func recordArguments(now time.Time, rs []models.Result) []any {
 	from, to := bounds(ids)
 	args := append([]any{ms(now)}, resultColumns(rs, ids)...)
 	args = append(args, attemptColumns(rs)...)
-	return append(args, uid(from), uid(to), len(rs))
+	made := make([]int32, len(rs))
+	for i := range rs {
+		made[i] = bounded(int64(rs[i].Delivery.Attempts))
+	}
+	return append(args, made, uid(from), uid(to), len(rs))
 }
 
 func (postgresDialect) record(ctx context.Context, db *gorm.DB, now time.Time, rs []models.Result) ([]int, error) {

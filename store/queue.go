@@ -102,7 +102,7 @@ func (s *Store) jobs(tx *gorm.DB, rows []claimedRow) ([]models.Job, error) {
 		}
 		matched, ok := states[key]
 		if !ok {
-			if matched, err = s.version(tx, models.ID(d.OrganizationID), key.id, key.version); err != nil {
+			if matched, err = s.readable(tx)(s.version(tx, models.ID(d.OrganizationID), key.id, key.version)); err != nil {
 				return nil, fmt.Errorf("version %d of subscription %s: %w", key.version, key.id, err)
 			}
 			states[key] = matched
@@ -127,9 +127,10 @@ func (s *Store) giveUp(tx *gorm.DB, lost []models.Delivery) error {
 	return nil
 }
 
-// Record stores results in one transaction: the new state of each delivery that is still delivering and owned by who says so,
-// with its attempt. The ids of the rest are returned as fenced: another instance has taken them over, and this result leaves no
-// trace. An attempt's number is one more than the delivery's attempts in the database.
+// Record stores results in one transaction: the new state of each delivery that is still delivering, owned by who says so, and at
+// the number of attempts that the result's delivery has, with its attempt. The ids of the rest are returned as fenced, and these
+// results leave no trace: another instance has taken them over, or the same result was recorded before and only the answer was
+// lost, though the same owner may be at the next attempt by now.
 func (s *Store) Record(ctx context.Context, results []models.Result) (fenced []models.ID, err error) {
 	if len(results) == 0 {
 		return nil, nil
@@ -226,7 +227,7 @@ func (s *Store) backlog(ctx context.Context, now time.Time, after models.ID, lim
 	if after.IsZero() {
 		after[15] = 1
 	}
-	if err := s.reader(ctx).Raw(backlogSQL, uid(after), ms(now), limit).Scan(&ids).Error; err != nil {
+	if err := s.watcher(ctx).Raw(backlogSQL, uid(after), ms(now), limit).Scan(&ids).Error; err != nil {
 		return nil, err
 	}
 	list := make([]models.ID, len(ids))

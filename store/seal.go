@@ -60,20 +60,31 @@ func (r *keyring) seal(place, text string) ([]byte, error) {
 	return aead.Seal(sealed, nonce, []byte(text), []byte(place)), nil
 }
 
-// open decrypts what was sealed for the same place.
+// sealedError says why something sealed can't be opened.
+type sealedError struct {
+	key string // the id of the key it is sealed with; "" where it is too short to tell
+	why string
+}
+
+// Error never quotes what is sealed.
+func (e *sealedError) Error() string { return "open secret: " + e.why }
+
+// open decrypts what was sealed for the same place. Every error is a [sealedError].
 func (r *keyring) open(place string, sealed []byte) (string, error) {
 	if len(sealed) < keyIDLength+chacha20poly1305.NonceSizeX {
-		return "", fmt.Errorf("open secret: %d bytes are too few", len(sealed))
+		return "", &sealedError{why: fmt.Sprintf("%d bytes are too few", len(sealed))}
 	}
 	id := keyID(sealed[:keyIDLength])
+	name := hex.EncodeToString(id[:])
 	aead, ok := r.keys[id]
 	if !ok {
-		return "", fmt.Errorf("open secret: it is sealed with master key %s, which is not among the %d given", hex.EncodeToString(id[:]), len(r.keys))
+		why := fmt.Sprintf("it is sealed with master key %s, which is not among the %d given", name, len(r.keys))
+		return "", &sealedError{key: name, why: why}
 	}
 	nonce, box := sealed[keyIDLength:keyIDLength+aead.NonceSize()], sealed[keyIDLength+aead.NonceSize():]
 	text, err := aead.Open(nil, nonce, box, []byte(place))
 	if err != nil {
-		return "", fmt.Errorf("open secret: it was changed or belongs elsewhere: %w", err)
+		return "", &sealedError{key: name, why: fmt.Sprintf("it was changed or belongs elsewhere: %v", err)}
 	}
 	return string(text), nil
 }

@@ -60,6 +60,7 @@ func (s *Store) openSQLite(ctx context.Context, path string) error {
 	if s.read, err = open(true, max(4, runtime.GOMAXPROCS(0))); err != nil {
 		return wrap("open the database file", err)
 	}
+	s.watch = s.read
 	s.statements.Store(0) // gorm asks for the version
 	return nil
 }
@@ -85,6 +86,9 @@ func sqliteDSN(path string, readOnly bool) string {
 	}
 	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + q.Encode()
 }
+
+// patient does nothing: there is no limit.
+func (d *sqliteDialect) patient(*gorm.DB) error { return nil }
 
 // moderncDialector is gorm's dialector of SQLite on the driver that needs no cgo; it teaches it that driver's errors.
 type moderncDialector struct{ *gormsqlite.Dialector }

@@ -75,7 +75,7 @@ func (*sqliteDialect) record(ctx context.Context, db *gorm.DB, now time.Time, rs
 
 // recordStatesSQLite updates one chunk. The plus signs keep SQLite from going by the index of what an owner is delivering.
 func recordStatesSQLite(ctx context.Context, pool gorm.ConnPool, now time.Time, rs []models.Result) (map[models.ID]int, error) {
-	args := make([]any, 0, 1+len(rs)*8)
+	args := make([]any, 0, 1+len(rs)*9)
 	args = append(args, ms(now))
 	for i := range rs {
 		r := &rs[i]
@@ -84,13 +84,13 @@ func recordStatesSQLite(ctx context.Context, pool gorm.ConnPool, now time.Time, 
 			sent = 1
 		}
 		args = append(args, uid(r.Delivery.OrganizationID), uid(r.Delivery.ID), r.Delivery.Owner, string(r.Status), ms(r.DueAt), r.Owed,
-			string(r.Reason), sent)
+			string(r.Reason), sent, r.Delivery.Attempts)
 	}
 	rows, err := pool.QueryContext(ctx, `UPDATE deliveries SET status = r.column4, owner = 0, due_at = r.column5, owed = r.column6,
 		reason = r.column7, attempts = attempts + r.column8, updated_at = ?
-		FROM (VALUES `+values(len(rs), 8)+`) AS r
+		FROM (VALUES `+values(len(rs), 9)+`) AS r
 		WHERE deliveries.organization_id = r.column1 AND deliveries.id = r.column2 AND +deliveries.owner = r.column3
-		  AND +deliveries.status = 'delivering'
+		  AND +deliveries.status = 'delivering' AND deliveries.attempts = r.column9
 		RETURNING id, attempts`, args...)
 	if err != nil {
 		return nil, err

@@ -2,8 +2,11 @@ package store
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
+
+	"gorm.io/gorm"
 
 	"hookrouter/models"
 )
@@ -59,7 +62,7 @@ func (s *Store) current(row *subscriptionRow) (*models.Subscription, error) {
 	return s.state(row.TableName(), models.ID(row.OrganizationID), models.ID(row.ID), &row.State)
 }
 
-// state is the reverse of stateRow.
+// state is the reverse of stateRow. Where a secret can't be opened, there is a [sealedError] and the subscription without secrets.
 func (s *Store) state(table string, org, id models.ID, row *stateRow) (*models.Subscription, error) {
 	sub := &models.Subscription{
 		ID: id, OrganizationID: org, Version: row.Version, Revision: row.Revision, Enabled: row.Enabled, Sandbox: row.Sandbox,
@@ -78,26 +81,49 @@ func (s *Store) state(table string, org, id models.ID, row *stateRow) (*models.S
 	if sub.Workspaces, err = parseTexts[string](row.Workspaces); err != nil {
 		return nil, err
 	}
+	if err := s.openSecrets(sub, table, row); err != nil {
+		sub.Secret, sub.Headers = models.Secret{}, nil
+		return sub, err
+	}
+	return sub, nil
+}
+
+// openSecrets fills in what is sealed.
+func (s *Store) openSecrets(sub *models.Subscription, table string, row *stateRow) error {
 	if row.Secret != nil {
-		text, err := s.keys.open(place(table, org, id, "secret"), row.Secret)
+		text, err := s.keys.open(place(table, sub.OrganizationID, sub.ID, "secret"), row.Secret)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		sub.Secret = models.NewSecret(text)
 	}
 	if row.Headers != nil {
-		text, err := s.keys.open(place(table, org, id, "headers"), row.Headers)
+		text, err := s.keys.open(place(table, sub.OrganizationID, sub.ID, "headers"), row.Headers)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		var list []sealedHeader
 		if err := json.Unmarshal([]byte(text), &list); err != nil {
-			return nil, fmt.Errorf("decode headers: %w", err)
+			return fmt.Errorf("decode headers: %w", err)
 		}
 		sub.Headers = make([]models.Header, len(list))
 		for i, h := range list {
 			sub.Headers[i] = models.Header{Name: h.Name, Value: models.NewSecret(h.Value)}
 		}
 	}
-	return sub, nil
+	return nil
+}
+
+// readable lets a subscription among many through whose secrets can't be opened, with neither secret nor headers, and logs it.
+// Failure policy: one of them must not stop all others, as it would while master keys are being rotated and this instance does not
+// have the new one yet. Without its secret nothing can be signed, so its attempts fail and are made again later.
+func (s *Store) readable(db *gorm.DB) func(*models.Subscription, error) (*models.Subscription, error) {
+	return func(sub *models.Subscription, err error) (*models.Subscription, error) {
+		if sealed, ok := errors.AsType[*sealedError](err); ok {
+			s.logger.ErrorContext(db.Statement.Context, "store.secret_unreadable", "subscription", sub.ID.String(),
+				"version", sub.Version, "master_key", sealed.key, "error", err)
+			return sub, nil
+		}
+		return sub, err
+	}
 }

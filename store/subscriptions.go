@@ -97,7 +97,10 @@ func (s *Store) Subscription(ctx context.Context, org, id models.ID) (*models.Su
 		return nil, wrap("read subscription", err)
 	}
 	sub, err := s.current(&row)
-	return sub, wrap("read subscription", err)
+	if err != nil {
+		return nil, wrap("read subscription", err)
+	}
+	return sub, nil
 }
 
 // Subscriptions lists an organization's subscriptions that were not deleted, oldest first: all, or only the sandbox ones or only the others.
@@ -113,7 +116,7 @@ func (s *Store) Subscriptions(ctx context.Context, org models.ID, sandbox *bool)
 // ChangedSince reads every subscription that changed after a revision, of all organizations, in the order of their revisions:
 // deleted and disabled ones too. From 0 it reads all that were not deleted.
 func (s *Store) ChangedSince(ctx context.Context, revision int64) ([]*models.Subscription, error) {
-	query := s.reader(ctx).Where("revision > ?", revision).Order("revision")
+	query := s.watcher(ctx).Where("revision > ?", revision).Order("revision")
 	if revision == 0 {
 		query = query.Where("deleted_at = 0")
 	}
@@ -121,6 +124,7 @@ func (s *Store) ChangedSince(ctx context.Context, revision int64) ([]*models.Sub
 	return list, wrap("read changed subscriptions", err)
 }
 
+// currents reads many subscriptions. Those whose secrets can't be opened come without: see [Store.readable].
 func (s *Store) currents(query *gorm.DB) ([]*models.Subscription, error) {
 	var rows []subscriptionRow
 	if err := query.Find(&rows).Error; err != nil {
@@ -129,7 +133,7 @@ func (s *Store) currents(query *gorm.DB) ([]*models.Subscription, error) {
 	list := make([]*models.Subscription, len(rows))
 	for i := range rows {
 		var err error
-		if list[i], err = s.current(&rows[i]); err != nil {
+		if list[i], err = s.readable(query)(s.current(&rows[i])); err != nil {
 			return nil, err
 		}
 	}
@@ -224,9 +228,13 @@ func (s *Store) change(
 // SubscriptionVersion reads a subscription as it was at a version; the code is not_found when there is none.
 func (s *Store) SubscriptionVersion(ctx context.Context, org, id models.ID, version int) (*models.Subscription, error) {
 	sub, err := s.version(s.reader(ctx), org, id, version)
-	return sub, wrap("read subscription version", err)
+	if err != nil {
+		return nil, wrap("read subscription version", err)
+	}
+	return sub, nil
 }
 
+// version reads one version, like state.
 func (s *Store) version(db *gorm.DB, org, id models.ID, version int) (*models.Subscription, error) {
 	var row versionRow
 	err := db.Where("organization_id = ? AND subscription_id = ? AND version = ?", uid(org), uid(id), version).Take(&row).Error

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"database/sql"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -14,7 +15,7 @@ func instanceTests() []exercise {
 			ctx := w.Context()
 			a := w.register("a")
 			require.NoError(w, w.Deregister(ctx, a))
-			_, err := w.TakeOver(ctx, w.clock.Advance(10*time.Hour), 0, 10)
+			_, err := w.TakeOver(ctx, 0, w.clock.Advance(10*time.Hour), 0, 10)
 			require.NoError(w, err)
 			b := w.register("b")
 			require.Greater(w, b, a)
@@ -27,7 +28,7 @@ func instanceTests() []exercise {
 			ctx := w.Context()
 			sub, a := w.subscribe(), w.register("a")
 			w.register("a")
-			n, err := w.TakeOver(ctx, w.clock.Now(), time.Hour, 10)
+			n, err := w.TakeOver(ctx, 0, w.clock.Now(), time.Hour, 10)
 			require.NoError(w, err)
 			require.Zero(w, n)
 			pulse, err := w.Pulse(ctx, w.clock.Now(), time.Hour)
@@ -37,9 +38,26 @@ func instanceTests() []exercise {
 			pulse, err = w.Pulse(ctx, w.clock.Now(), time.Hour)
 			require.NoError(w, err)
 			require.True(w, pulse.Silent)
-			n, err = w.TakeOver(ctx, w.clock.Now(), time.Hour, 10)
+			n, err = w.TakeOver(ctx, 0, w.clock.Now(), time.Hour, 10)
 			require.NoError(w, err)
 			require.Equal(w, 1, n)
+		}},
+		{"who was silent for long stays known after it is declared dead", exerciseLongSilence},
+		{"an instance does not declare itself dead", func(w *world) {
+			ctx := w.Context()
+			a := w.register("a")
+			w.save(owned(w.event(w.subscribe()), a))
+			w.silence(a)
+			n, err := w.TakeOver(ctx, a, w.clock.Now(), time.Hour, 10)
+			require.NoError(w, err)
+			require.Zero(w, n)
+			require.NoError(w, w.Heartbeat(ctx, a))
+
+			w.silence(a)
+			n, err = w.TakeOver(ctx, w.register("b"), w.clock.Now(), time.Hour, 10)
+			require.NoError(w, err)
+			require.Equal(w, 1, n, "another does")
+			w.requireCode(models.CodeFenced, w.Heartbeat(ctx, a))
 		}},
 		{"an owner can ask what it owns", func(w *world) {
 			sub, a, b := w.subscribe(), w.register("a"), w.register("b")
@@ -60,6 +78,41 @@ func instanceTests() []exercise {
 	}
 }
 
+// silence lets two hours pass without a word from an instance. Postgres goes by its own clock, so there its last heartbeat is moved.
+func (w *world) silence(owner int64) {
+	w.Helper()
+	if w.Dialect() == "sqlite" {
+		w.clock.Advance(2 * time.Hour)
+		return
+	}
+	db, err := sql.Open("pgx", w.url)
+	require.NoError(w, err)
+	_, err = db.ExecContext(w.Context(), "UPDATE instances SET heartbeat_at = heartbeat_at - 7200000 WHERE id = $1", owner)
+	require.NoError(w, err)
+	require.NoError(w, db.Close())
+}
+
+// exerciseLongSilence is an instance that was suspended, is declared dead, and goes on with what it was about to do.
+func exerciseLongSilence(w *world) {
+	ctx := w.Context()
+	sub, a := w.subscribe(), w.register("a")
+	w.silence(a)
+	b := w.register("b")
+	n, err := w.TakeOver(ctx, b, w.clock.Now(), time.Hour, 10)
+	require.NoError(w, err)
+	require.Zero(w, n, "it owns nothing yet")
+	w.requireCode(models.CodeFenced, w.Heartbeat(ctx, a))
+	saved, claimed := owned(w.event(sub), a), w.event(sub)
+	w.save(saved, claimed)
+	require.Len(w, w.claim(a, models.Want{SubscriptionID: sub.ID, Limit: 10}), 1)
+	n, err = w.TakeOver(ctx, b, w.clock.Now(), time.Hour, 10)
+	require.NoError(w, err)
+	require.Equal(w, 2, n)
+	for _, e := range []*models.Accepted{saved, claimed} {
+		require.Equal(w, models.StatusPending, w.delivery(e.Deliveries[0].ID).Status)
+	}
+}
+
 func exerciseTakeOver(w *world) {
 	ctx := w.Context()
 	sub, a := w.subscribe(), w.register("a")
@@ -77,7 +130,7 @@ func exerciseTakeOver(w *world) {
 		}
 	}
 	w.claim(a, models.Want{SubscriptionID: sub.ID, Limit: 10})
-	n, err := w.TakeOver(ctx, w.clock.Now(), time.Hour, 100)
+	n, err := w.TakeOver(ctx, 0, w.clock.Now(), time.Hour, 100)
 	require.NoError(w, err)
 	require.Zero(w, n, "it lives")
 	pulse, err := w.Pulse(ctx, w.clock.Now(), time.Hour)
@@ -88,13 +141,13 @@ func exerciseTakeOver(w *world) {
 	require.True(w, pulse.Silent)
 
 	now := w.clock.Advance(time.Minute)
-	n, err = w.TakeOver(ctx, now, 0, 4)
+	n, err = w.TakeOver(ctx, 0, now, 0, 4)
 	require.NoError(w, err)
 	require.Equal(w, 4, n, "up to the limit")
 	pulse, err = w.Pulse(ctx, now, time.Hour)
 	require.NoError(w, err)
 	require.True(w, pulse.Silent, "it still owns something")
-	n, err = w.TakeOver(ctx, now, time.Hour, 4)
+	n, err = w.TakeOver(ctx, 0, now, time.Hour, 4)
 	require.NoError(w, err)
 	require.Equal(w, 2, n)
 	pulse, err = w.Pulse(ctx, now, time.Hour)

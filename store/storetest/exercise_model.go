@@ -219,7 +219,7 @@ func (m *model) takeOver(t *rapid.T) {
 			want++
 		}
 	}
-	n, err := m.TakeOver(m.Context(), now, 1000*time.Hour, 1000)
+	n, err := m.TakeOver(m.Context(), 0, now, 1000*time.Hour, 1000)
 	require.NoError(t, err)
 	require.Equal(t, want, n)
 }

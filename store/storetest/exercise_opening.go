@@ -1,7 +1,9 @@
 package storetest
 
 import (
+	"bytes"
 	"context"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -59,6 +61,7 @@ func openingTests() []exercise {
 			require.ErrorContains(w, err, "not among the 1 given")
 			require.NotContains(w, err.Error(), fresh.Secret.Reveal())
 		}},
+		{"a secret of an unknown master key does not stop the others", exerciseUnreadable},
 		{"statements are counted", func(w *world) {
 			before := w.Statements()
 			_, err := w.Organizations(w.Context())
@@ -80,4 +83,69 @@ func openingTests() []exercise {
 			w.requireCode(models.CodeUnavailable, err)
 		}},
 	}
+}
+
+// exerciseUnreadable is an instance that does not have the new master key yet, beside one that has.
+func exerciseUnreadable(w *world) {
+	ctx := w.Context()
+	var log bytes.Buffer
+	behind := Open(w.t, store.Options{URL: w.url, Now: w.clock.Now, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	ahead := Open(w.t, store.Options{URL: w.url, Now: w.clock.Now, MasterKeys: [][]byte{MasterKey(2), MasterKey(1)}})
+	old, fresh := w.subscribe(), w.spec(w.org.ID)
+	fresh.Headers = []models.Header{{Name: "Authorization", Value: models.NewSecret("Bearer n3w")}}
+	require.NoError(w, ahead.CreateSubscription(ctx, fresh, 0, models.ID{}))
+	version1 := *fresh
+	_, err := ahead.UpdateSubscription(ctx, w.org.ID, fresh.ID, models.ID{}, w.clock.Now(), func(*models.Subscription) error { return nil })
+	require.NoError(w, err)
+	check := func(subs ...*models.Subscription) {
+		w.Helper()
+		require.Len(w, subs, 2)
+		for _, sub := range subs {
+			if sub.ID == old.ID {
+				require.Equal(w, old, sub)
+				continue
+			}
+			require.Equal(w, fresh.ID, sub.ID)
+			require.Equal(w, fresh.Endpoint, sub.Endpoint)
+			require.True(w, sub.Secret.IsZero())
+			require.Empty(w, sub.Headers)
+		}
+		require.Contains(w, log.String(), "subscription="+fresh.ID.String())
+		require.Contains(w, log.String(), "master_key=")
+		require.NotContains(w, log.String(), "subscription="+old.ID.String())
+		require.NotContains(w, log.String(), fresh.Secret.Reveal())
+		log.Reset()
+	}
+	list, err := behind.ChangedSince(ctx, 0)
+	require.NoError(w, err)
+	check(list...)
+	list, err = behind.Subscriptions(ctx, w.org.ID, nil)
+	require.NoError(w, err)
+	check(list...)
+
+	w.save(w.event(old, &version1))
+	wants := []models.Want{{SubscriptionID: old.ID, Limit: 1}, {SubscriptionID: fresh.ID, Limit: 1}}
+	jobs, err := behind.Claim(ctx, w.register("a"), w.clock.Now(), wants)
+	require.NoError(w, err)
+	require.Len(w, jobs, 2)
+	check(jobs[0].Current, jobs[1].Current)
+	for _, j := range jobs {
+		require.Equal(w, 1, j.Matched.Version)
+		require.Equal(w, j.Current.Secret, j.Matched.Secret)
+	}
+
+	for _, read := range []func() error{
+		func() error { _, err := behind.Subscription(ctx, w.org.ID, fresh.ID); return err },
+		func() error { _, err := behind.SubscriptionVersion(ctx, w.org.ID, fresh.ID, 1); return err },
+		func() error {
+			_, err := behind.UpdateSubscription(ctx, w.org.ID, fresh.ID, models.ID{}, w.clock.Now(), func(*models.Subscription) error { return nil })
+			return err
+		},
+	} {
+		require.ErrorContains(w, read(), "not among the 1 given", "alone it is an error, and nothing overwrites it")
+	}
+	got, err := ahead.Subscription(ctx, w.org.ID, fresh.ID)
+	require.NoError(w, err)
+	require.Equal(w, fresh.Secret, got.Secret)
+	require.Equal(w, fresh.Headers, got.Headers)
 }

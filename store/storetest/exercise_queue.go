@@ -231,7 +231,7 @@ func exerciseFence(w *world) {
 
 	b := w.register("a") // a new start of the same instance: a is dead
 	w.requireCode(models.CodeFenced, w.Heartbeat(ctx, a))
-	n, err := w.TakeOver(ctx, w.clock.Now(), time.Hour, 100)
+	n, err := w.TakeOver(ctx, 0, w.clock.Now(), time.Hour, 100)
 	require.NoError(w, err)
 	require.Equal(w, 1, n)
 	result := succeeded(jobA.Delivery, w.clock.Now())
@@ -251,6 +251,16 @@ func exerciseFence(w *world) {
 	require.NoError(w, err)
 	require.Len(w, attempts, 1)
 	require.Equal(w, models.StatusRetrying, w.delivery(id).Status)
+
+	again := w.claim(b, models.Want{SubscriptionID: sub.ID, Limit: 1})[0]
+	require.Equal(w, []models.ID{id}, w.record(failed(jobB.Delivery, w.clock.Now(), w.clock.Now())), "the first attempt, while the same owner is at the second")
+	attempts, err = w.Attempts(ctx, w.org.ID, id)
+	require.NoError(w, err)
+	require.Len(w, attempts, 1)
+	require.Equal(w, models.StatusDelivering, w.delivery(id).Status)
+	require.Equal(w, []models.ID{id, id}, w.record(succeeded(jobB.Delivery, w.clock.Now()), succeeded(again.Delivery, w.clock.Now()), succeeded(again.Delivery, w.clock.Now())),
+		"of two in one batch one is recorded")
+	require.Equal(w, 2, w.delivery(id).Attempts)
 
 	unknown := jobB.Delivery
 	unknown.ID = NewID()
