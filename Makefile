@@ -1,7 +1,6 @@
 # `make` alone prints this help.
 
 GOLANGCI  := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
-GOVULN    := go run golang.org/x/vuln/cmd/govulncheck@v1.8.0
 FUZZTIME  ?= 60s
 
 .PHONY: help run build deps test test-race test-crash fuzz bench lint fmt golden check up down
