@@ -120,3 +120,10 @@ func TestConfigDocument(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, configDoc(), string(have), "docs/config.md is made from the settings: run make golden")
 }
+
+func TestServeNeedsAMasterKey(t *testing.T) {
+	t.Parallel()
+	_, err := findMasterKeys(config{DatabaseURL: "sqlite://" + filepath.Join(t.TempDir(), "none.db")}, keyRequired)
+	require.ErrorContains(t, err, "set HOOKROUTER_MASTER_KEY")
+	require.Equal(t, 2, exitCode(err))
+}

@@ -16,14 +16,22 @@ import (
 	"hookrouter/store"
 )
 
-// openStore reads the settings, opens the database they name and brings its schema up to date. With dev it makes a master key
-// beside a SQLite database that has none yet.
-func (p program) openStore(cmd *cobra.Command, dev bool) (*store.Store, config, error) {
-	c, err := readConfig(p.env, cmd.Flags(), dev)
+// keyNeed says what a command needs a master key for.
+type keyNeed int
+
+const (
+	keyOptional keyNeed = iota // it seals nothing, and takes the key that it finds
+	keyRequired                // it can't work without the setting
+	keyMade                    // serve --dev: it makes one where there is none
+)
+
+// openStore reads the settings, opens the database they name and brings its schema up to date.
+func (p program) openStore(cmd *cobra.Command, need keyNeed) (*store.Store, config, error) {
+	c, err := readConfig(p.env, cmd.Flags(), need == keyMade)
 	if err != nil {
 		return nil, config{}, err
 	}
-	keys, err := findMasterKeys(c, dev)
+	keys, err := findMasterKeys(c, need)
 	if err != nil {
 		return nil, config{}, err
 	}
@@ -38,11 +46,13 @@ func (p program) openStore(cmd *cobra.Command, dev bool) (*store.Store, config, 
 	return db, c, nil
 }
 
-// findMasterKeys takes the setting or, for SQLite, the file that serve --dev left beside the database. Commands that seal nothing
-// work without a key, so having none is not an error here.
-func findMasterKeys(c config, dev bool) ([][]byte, error) {
+// findMasterKeys takes the setting or, unless that is required, the file that serve --dev left beside a SQLite database.
+func findMasterKeys(c config, need keyNeed) ([][]byte, error) {
 	if c.MasterKey != "" {
 		return masterKeys(c.MasterKey)
+	}
+	if need == keyRequired {
+		return nil, usageError{errors.New("set HOOKROUTER_MASTER_KEY: `openssl rand -base64 32` makes one; for development use serve --dev")}
 	}
 	path, ok := strings.CutPrefix(c.DatabaseURL, "sqlite://")
 	if !ok {
@@ -50,7 +60,7 @@ func findMasterKeys(c config, dev bool) ([][]byte, error) {
 	}
 	path += ".key"
 	text, err := os.ReadFile(path) //nolint:gosec // beside the operator's own database
-	if errors.Is(err, fs.ErrNotExist) && dev {
+	if errors.Is(err, fs.ErrNotExist) && need == keyMade {
 		text, err = makeMasterKey(path)
 	}
 	if errors.Is(err, fs.ErrNotExist) {

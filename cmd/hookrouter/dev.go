@@ -49,7 +49,7 @@ See a signed webhook arrive:
 // greet makes the development organization and its key, and prints how to go on. Key and secret are derived from the master key, so
 // that they stay the same over restarts although only the key's hash is stored.
 func (s *server) greet(ctx context.Context, address string) error {
-	keys, err := findMasterKeys(s.config, true)
+	keys, err := findMasterKeys(s.config, keyMade)
 	if err != nil {
 		return err
 	}

@@ -44,7 +44,7 @@ func keysCreateCommand(p program) *cobra.Command {
 			if !models.ValidOrganizationName(organization) {
 				return usageError{fmt.Errorf("--organization: %s", models.OrganizationNameRule)}
 			}
-			db, _, err := p.openStore(cmd, false)
+			db, _, err := p.openStore(cmd, keyOptional)
 			if err != nil {
 				return err
 			}
@@ -155,7 +155,7 @@ func (p program) openExisting(cmd *cobra.Command) (*store.Store, error) {
 			return nil, fmt.Errorf("there is no database at %s; --database-url or HOOKROUTER_DATABASE_URL says where it is", path)
 		}
 	}
-	db, _, err := p.openStore(cmd, false)
+	db, _, err := p.openStore(cmd, keyOptional)
 	return db, err
 }
 

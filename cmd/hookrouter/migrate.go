@@ -12,7 +12,7 @@ func migrateCommand(p program) *cobra.Command {
 		Short: "Bring the database to this version's schema; serve does it too",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			db, _, err := p.openStore(cmd, false)
+			db, _, err := p.openStore(cmd, keyOptional)
 			if err != nil {
 				return err
 			}

@@ -45,7 +45,11 @@ func serveCommand(p program) *cobra.Command {
 		Short: "Run it: the API, the deliveries and the retrier",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			db, c, err := p.openStore(cmd, dev)
+			need := keyRequired
+			if dev {
+				need = keyMade
+			}
+			db, c, err := p.openStore(cmd, need)
 			if err != nil {
 				return err
 			}
