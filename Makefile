@@ -39,7 +39,7 @@ fmt: ## format
 	$(GOLANGCI) fmt ./...
 
 golden: ## rewrite golden files and generated documents
-	go test ./... -update
+	go test ./cmd/hookrouter ./delivery -run 'ConfigDocument|Golden' -update
 
 check: lint test ## exactly what CI runs
 
