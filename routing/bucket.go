@@ -54,32 +54,41 @@ func agrees(s *models.Subscription, e *models.Event) bool {
 
 // bucket is immutable, but for what cells holds. A small one is a run of rows that a match tests one by one; a large one is cells.
 type bucket struct {
-	key   bucketKey
 	rows  []row
 	cells *cells // nil while it is small
 }
 
-// newBucket puts the rows of the smallest buckets, which are most of them, beside the header: one cache miss less.
-func newBucket(key bucketKey, rows []row) *bucket {
-	switch len(rows) {
-	case 1:
-		b := &struct {
-			bucket
-			in [1]row
-		}{}
-		b.key, b.in[0] = key, rows[0]
-		b.rows = b.in[:]
-		return &b.bucket
-	case 2:
-		b := &struct {
-			bucket
-			in [2]row
-		}{}
-		b.key = key
-		b.rows = b.in[:copy(b.in[:], rows)]
-		return &b.bucket
+// newBucket puts the rows of the smaller buckets, which are most of them, beside the header: one cache miss less. The sizes fill
+// the allocator's size classes.
+func newBucket(rows []row) *bucket {
+	switch n := len(rows); {
+	case n <= 2:
+		return beside(rows, func(in *[2]row) []row { return in[:] })
+	case n <= 4:
+		return beside(rows, func(in *[4]row) []row { return in[:] })
+	case n <= 6:
+		return beside(rows, func(in *[6]row) []row { return in[:] })
+	case n <= 8:
+		return beside(rows, func(in *[8]row) []row { return in[:] })
+	case n <= 12:
+		return beside(rows, func(in *[12]row) []row { return in[:] })
+	case n <= 16:
+		return beside(rows, func(in *[16]row) []row { return in[:] })
+	case n <= 20:
+		return beside(rows, func(in *[20]row) []row { return in[:] })
 	}
-	return &bucket{key: key, rows: rows}
+	return &bucket{rows: rows}
+}
+
+// beside is a bucket with an array for its rows in one allocation.
+func beside[A any](rows []row, all func(*A) []row) *bucket {
+	b := &struct {
+		bucket
+		in A
+	}{}
+	b.rows = all(&b.in)[:len(rows):len(rows)]
+	copy(b.rows, rows)
+	return &b.bucket
 }
 
 func (b *bucket) collect(event mask, e *models.Event, buf []*models.Subscription) []*models.Subscription {
@@ -94,18 +103,15 @@ func (b *bucket) collect(event mask, e *models.Event, buf []*models.Subscription
 	return buf
 }
 
-// split is the same bucket with cells.
-func (b *bucket) split(x *Index) *bucket {
-	c := &cells{count: len(b.rows)}
-	for _, r := range b.rows {
-		h := x.hashID(r.sub.ID)
-		c.reserve(x, r, h)
+// newCells is a bucket with cells that has these rows.
+func (x *Index) newCells(rows []row) *bucket {
+	c := &cells{count: len(rows)}
+	for i := range rows {
+		hash := x.hashID(rows[i].sub.ID)
+		c.reserve(x, rows[i], hash)
 		var s stage
-		c.change(x, &s, nil, &r, h)
+		c.change(x, &s, nil, &rows[i], hash)
 		s.store()
 	}
-	return &bucket{key: b.key, cells: c}
+	return &bucket{cells: c}
 }
-
-// join is the same bucket without cells.
-func (b *bucket) join() *bucket { return newBucket(b.key, b.cells.all()) }

@@ -21,11 +21,13 @@
 // in the bucket of each workspace that it names, together with its entity key, and an event reads at most four buckets. Lists are
 // put into a normal form first, in which one pattern, one scope and one workspace at most match an event.
 //
-// A tenant of up to 64 subscriptions is one immutable block, replaced by each change. A larger one has buckets; a bucket of more
-// than 128 has cells by name and scope, where a match copies what it finds instead of testing each. A change copies the block, the
-// bucket or the chunks that it touches and stores pointers to the copies. What moves a subscription from one place to another is
-// protected by a version that readers compare before and after; one that keeps changing sends them to the writer's lock.
+// A tenant of up to 64 subscriptions is one immutable block, replaced by each change. A larger one has buckets: one of a single row
+// lies in the table itself, so that a match waits for one cache line; one of several is a block of its own; one of more than 128 has
+// cells by name and scope, where a match copies what it finds instead of testing each. A change copies the block, the bucket or the
+// chunks that it touches and stores what takes their place. Where that takes more than one store, because a slot of the table changes
+// or a subscription moves, a version protects it that readers compare before and after; one that keeps changing sends them to the
+// writer's lock.
 //
 // Read in this order: router.go, intake.go, commit.go, fanout.go for the way of an event; matcher.go for the revision; then
-// index.go, tenant.go, rules.go, tokens.go for small tenants, and large.go, bucket.go, cells.go, list.go, table.go for large ones.
+// index.go, tenant.go, rules.go, tokens.go for small tenants, and large.go, slots.go, bucket.go, cells.go, list.go, table.go for large ones.
 package routing

@@ -40,11 +40,12 @@ func defaultLimits() limits {
 // it finds the old or the new record where both match, never none and never two.
 type Index struct {
 	seed    maphash.Seed // keys are chosen by callers; nobody may choose colliding ones
+	second  maphash.Seed // for the other half of a fingerprint
 	limits  limits
 	tokens  *tokens
 	tenants table[tenantKey, tenant]
 	records table[models.ID, models.Subscription]
-	buckets table[bucketKey, bucket] // of all large tenants
+	buckets slots // of all large tenants
 
 	mu          sync.Mutex // the writer's; all below is guarded by it
 	tenantCount uint32     // large tenants ever made
@@ -60,13 +61,11 @@ func NewIndex() *Index { return newIndex(defaultLimits()) }
 
 func newIndex(l limits) *Index {
 	seed := maphash.MakeSeed()
-	x := &Index{seed: seed, limits: l, tokens: newTokens(seed)}
+	x := &Index{seed: seed, second: maphash.MakeSeed(), limits: l, tokens: newTokens(seed)}
 	x.tenants.hash = func(t *tenant) uint64 { return x.hashTenant(t.tenantKey) }
 	x.tenants.is = func(t *tenant, k tenantKey) bool { return t.tenantKey == k }
 	x.records.hash = func(s *models.Subscription) uint64 { return x.hashID(s.ID) }
 	x.records.is = func(s *models.Subscription, id models.ID) bool { return s.ID == id }
-	x.buckets.hash = func(b *bucket) uint64 { return x.hashBucket(b.key) }
-	x.buckets.is = func(b *bucket, k bucketKey) bool { return b.key == k }
 	return x
 }
 
@@ -185,20 +184,32 @@ func (x *Index) hashTenant(k tenantKey) uint64 {
 	return x.hashID(k.organization)
 }
 
-func (x *Index) hashBucket(k bucketKey) uint64 {
-	var workspace, entity uint64
-	if !k.workspace.IsZero() {
-		workspace = x.hashID(k.workspace)
-	}
-	if k.entity != "" {
-		entity = x.hashText(k.entity)
-	}
-	return mixBucket(k.tenant, workspace, entity)
+func (x *Index) printOf(k bucketKey) fingerprint {
+	return printOf(k.tenant, x.printWorkspace(k.workspace), x.printEntity(k.entity))
 }
 
-// mixBucket is the hash of a bucket's key, from the hashes of its parts; 0 stands for a part that is not set. It is never 0.
-func mixBucket(tenant uint32, workspace, entity uint64) uint64 {
-	return max(mix(workspace, mix(entity, uint64(tenant))), 1)
+// printWorkspace is the part of a fingerprint that stands for a workspace, or for none.
+func (x *Index) printWorkspace(id models.ID) fingerprint {
+	if id.IsZero() {
+		return fingerprint{}
+	}
+	return fingerprint{maphash.Bytes(x.seed, id[:]), maphash.Bytes(x.second, id[:])}
+}
+
+// printEntity is the part of a fingerprint that stands for an entity key, or for none.
+func (x *Index) printEntity(key string) fingerprint {
+	if key == "" {
+		return fingerprint{}
+	}
+	return fingerprint{maphash.String(x.seed, key), maphash.String(x.second, key)}
+}
+
+// printOf is the fingerprint of a bucket's key.
+func printOf(tenant uint32, workspace, entity fingerprint) fingerprint {
+	return fingerprint{
+		mix(workspace[0], mix(entity[0], uint64(tenant))),
+		mix(workspace[1], mix(entity[1], uint64(tenant))),
+	}
 }
 
 // mix makes one hash of two. The constants are the first digits of e and pi; they keep a zero from wiping out the other half.

@@ -122,11 +122,7 @@ func TestIndexExhaustively(t *testing.T) {
 				require.Empty(t, w.compare(events[slot*7%len(events)]))
 			}
 			require.Zero(t, w.index.Len())
-			for k, shards := 0, &w.index.buckets.shards; k < len(shards); k++ {
-				if s := shards[k].Load(); s != nil {
-					require.Zero(t, s.live, "a bucket is left")
-				}
-			}
+			requireNoBuckets(t, w.index)
 		})
 	}
 }
@@ -234,6 +230,13 @@ func TestDuplicatesInListsAreHarmless(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			x := newIndex(l)
+			var others []models.Subscription
+			for i, workspace := range []string{"*", w1, "*", w1, "*", w1} { // so that the bucket takes the form that the limits allow
+				others = append(others, models.Subscription{
+					ID: testID('t', i), Enabled: true, Events: []models.Pattern{"other"}, Scopes: []string{"*"}, Workspaces: []string{workspace},
+				})
+				x.Apply(&others[i])
+			}
 			s := &models.Subscription{
 				ID: testID('s', 1), Enabled: true, Events: []models.Pattern{"a.b", "a.*", "a.b", "*"}, Scopes: []string{"s", "*", "s"},
 				Workspaces: []string{w1, "*", w1, w1},
@@ -247,7 +250,24 @@ func TestDuplicatesInListsAreHarmless(t *testing.T) {
 			narrow.Workspaces = []string{w1, w1}
 			x.Apply(&narrow)
 			require.Equal(t, []*models.Subscription{&narrow}, x.Match(e, nil))
+
+			for _, s := range append(others, narrow) {
+				s.Enabled = false
+				x.Apply(&s)
+			}
+			require.Empty(t, x.Match(e, nil))
+			requireNoBuckets(t, x)
 		})
+	}
+}
+
+// requireNoBuckets says that an index of which everything was taken away has no bucket left.
+func requireNoBuckets(t *testing.T, x *Index) {
+	t.Helper()
+	for i := range x.buckets.shards {
+		if s := x.buckets.shards[i].Load(); s != nil {
+			require.Zero(t, s.live, "a bucket is left")
+		}
 	}
 }
 

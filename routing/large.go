@@ -13,17 +13,17 @@ const tries = 3
 
 // large is a tenant with many subscriptions. They lie in buckets by workspace and entity key; a list of workspaces is expanded,
 // the other dimensions never are. An event reads at most four buckets, each by its own key, and each subscription that matches
-// it lies in exactly one of them. So a subscription that comes or goes does so at once for every event without further ado. Only
-// one that moves from one place to another is protected by the version.
+// it lies in exactly one of them. So one that comes to a bucket of cells, or leaves it, does so at once for every event without
+// further ado. What takes several stores is protected by the version: a change of a slot, and a move from one place to another.
 type large struct {
 	number uint32 // part of the keys of its buckets, never used again after it
 	count  int    // subscriptions; the writer's
 
-	root  atomic.Pointer[bucket] // nil while empty: no workspace, no entity key
-	kinds [bucketKinds]atomic.Int32
+	root  slot                       // no workspace, no entity key
+	kinds [bucketKinds]atomic.Int32  // buckets in the table
 	words atomic.Pointer[dictionary] // only grows
 
-	version atomic.Uint64 // odd while pointers of one move are being stored
+	version atomic.Uint64 // odd while one change is being stored
 	mu      sync.Mutex    // held while the version is odd
 }
 
@@ -47,50 +47,45 @@ func (l *large) match(x *Index, e *models.Event, buf []*models.Subscription) []*
 // collect appends what is there now. The dictionary is read after the version, and a move whose words are new stores them before
 // it makes the version odd: rows of that move are seen either with their words or not at all.
 func (l *large) collect(x *Index, e *models.Event, buf []*models.Subscription) []*models.Subscription {
-	var workspace, entity uint64
-	if !e.WorkspaceID.IsZero() {
-		workspace = x.hashID(e.WorkspaceID)
-	}
-	if e.EntityKey != "" {
-		entity = x.hashText(e.EntityKey)
-	}
-	var hashes [bucketKinds]uint64 // 0: no such bucket
+	keys, there := l.keysOf(x, e)
 	for kind := workspaceKind; kind < bucketKinds; kind++ {
-		if l.kinds[kind].Load() == 0 ||
-			kind&workspaceKind != 0 && e.WorkspaceID.IsZero() ||
-			kind&entityKind != 0 && e.EntityKey == "" {
-			continue
+		if there[kind] {
+			x.buckets.touch(keys[kind])
 		}
-		parts := [2]uint64{workspace, entity}
-		if kind&workspaceKind == 0 {
-			parts[0] = 0
-		}
-		if kind&entityKind == 0 {
-			parts[1] = 0
-		}
-		hashes[kind] = mixBucket(l.number, parts[0], parts[1])
-		x.buckets.touch(hashes[kind])
 	}
 	event := l.words.Load().ofEvent(x.tokens, e)
-	if root := l.root.Load(); root != nil {
-		buf = root.collect(event, e, buf)
-	}
-	for kind, hash := range hashes {
-		if hash == 0 {
+	buf = l.root.collect(event, e, buf)
+	for kind := workspaceKind; kind < bucketKinds; kind++ {
+		if !there[kind] {
 			continue
 		}
-		k := bucketKey{tenant: l.number}
-		if kind&workspaceKind != 0 {
-			k.workspace = e.WorkspaceID
-		}
-		if kind&entityKind != 0 {
-			k.entity = e.EntityKey
-		}
-		if b := x.buckets.get(hash, k); b != nil {
-			buf = b.collect(event, e, buf)
+		if s := x.buckets.find(keys[kind]); s != nil {
+			buf = s.collect(event, e, buf)
 		}
 	}
 	return buf
+}
+
+// keysOf are the keys of the buckets that an event reads, by kind, and which kinds there are. The root has none.
+func (l *large) keysOf(x *Index, e *models.Event) (keys [bucketKinds]fingerprint, there [bucketKinds]bool) {
+	both := l.kinds[workspaceKind|entityKind].Load() > 0 && !e.WorkspaceID.IsZero() && e.EntityKey != ""
+	there[workspaceKind] = l.kinds[workspaceKind].Load() > 0 && !e.WorkspaceID.IsZero()
+	there[entityKind] = l.kinds[entityKind].Load() > 0 && e.EntityKey != ""
+	there[workspaceKind|entityKind] = both
+
+	var workspace, entity fingerprint
+	if there[workspaceKind] || both {
+		workspace = x.printWorkspace(e.WorkspaceID)
+		keys[workspaceKind] = printOf(l.number, workspace, fingerprint{})
+	}
+	if there[entityKind] || both {
+		entity = x.printEntity(e.EntityKey)
+		keys[entityKind] = printOf(l.number, fingerprint{}, entity)
+	}
+	if both {
+		keys[workspaceKind|entityKind] = printOf(l.number, workspace, entity)
+	}
+	return keys, there
 }
 
 // replace takes was out and puts is in; either may be nil. First room is made, which readers don't notice; then all new content
@@ -123,8 +118,8 @@ func (l *large) replace(x *Index, was, is *rules) {
 	for i := range x.places {
 		l.change(x, &x.places[i], old, next, hash)
 	}
-	if old != nil && next != nil && (grew || x.stage.size() > 1) {
-		l.move(&x.stage)
+	if len(x.stage.slots) > 0 || old != nil && next != nil && (grew || x.stage.size() > 1) {
+		l.publish(&x.stage)
 	} else {
 		x.stage.store()
 	}
@@ -136,19 +131,28 @@ func (l *large) replace(x *Index, was, is *rules) {
 	clear(x.places) // they hold on to records
 }
 
-// move publishes a change of several pointers as one.
-func (l *large) move(s *stage) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.version.Add(1)
+// publish stores a change as one.
+func (l *large) publish(s *stage) {
+	l.open()
+	defer l.close()
 	s.store()
+}
+
+// open begins the window in which readers look away, close ends it. Stores and nothing else in between: readers may be waiting.
+func (l *large) open() {
+	l.mu.Lock()
 	l.version.Add(1)
+}
+
+func (l *large) close() {
+	l.version.Add(1)
+	l.mu.Unlock()
 }
 
 // place is a bucket that a change touches, because the subscription was in it, is in it from now on, or both.
 type place struct {
-	key     bucketKey
-	hash    uint64
+	key     fingerprint
+	kind    int
 	was, is bool
 }
 
@@ -163,7 +167,7 @@ func (l *large) places(x *Index, places []place, was, is *rules) []place {
 	}
 	add := func(workspace models.ID, r *rules, inOld, inNew bool) {
 		k := bucketKey{l.number, workspace, r.sub.EntityKey}
-		places = append(places, place{k, x.hashBucket(k), inOld, inNew})
+		places = append(places, place{x.printOf(k), k.kind(), inOld, inNew})
 	}
 	together := was.sub != nil && is.sub != nil && was.sub.EntityKey == is.sub.EntityKey
 	i, j := 0, 0
@@ -192,34 +196,37 @@ func (l *large) places(x *Index, places []place, was, is *rules) []place {
 	return places
 }
 
-// cell is where the bucket of a place is stored, or nil where there is none.
-func (l *large) cell(x *Index, p *place) *atomic.Pointer[bucket] {
-	if p.key.kind() == 0 {
+// slot is the slot of a place, or nil where there is none.
+func (l *large) slot(x *Index, p *place) *slot {
+	if p.kind == 0 {
 		return &l.root
 	}
-	_, cell := x.buckets.find(p.hash, p.key)
-	return cell
+	return x.buckets.find(p.key)
+}
+
+// set changes the form of a bucket, not its content.
+func (l *large) set(s *slot, r row, more *bucket) {
+	l.open()
+	defer l.close()
+	s.set(r, more)
 }
 
 // reserve makes room for a row in a bucket, which it makes where it is missing.
 func (l *large) reserve(x *Index, p *place, r *row, hash uint64) {
-	cell := l.cell(x, p)
-	switch {
-	case cell == nil:
-		l.kinds[p.key.kind()].Add(1)
-		x.buckets.insert(p.hash, &bucket{key: p.key})
-		return
-	case cell.Load() == nil:
-		cell.Store(&bucket{key: p.key})
+	s := l.slot(x, p)
+	if s == nil {
+		l.kinds[p.kind].Add(1)
+		x.buckets.insert(p.key)
 		return
 	}
-	b := cell.Load()
-	if b.cells == nil {
-		if p.was || len(b.rows) < x.limits.bucketRows {
+	b := s.more.Load()
+	if b == nil || b.cells == nil {
+		rows := s.rows()
+		if p.was || len(rows) == 0 || len(rows) < x.limits.bucketRows {
 			return
 		}
-		b = b.split(x)
-		cell.Store(b)
+		b = x.newCells(rows)
+		l.set(s, row{}, b)
 	}
 	b.cells.reserve(x, *r, hash)
 }
@@ -232,59 +239,78 @@ func (l *large) change(x *Index, p *place, old, next *row, hash uint64) {
 	if !p.is {
 		next = nil
 	}
-	cell := l.cell(x, p)
-	b := cell.Load()
-	if b.cells == nil {
-		to := newBucket(b.key, replaced(b.rows, old, next, rowSub))
-		x.stage.buckets = append(x.stage.buckets, swap[bucket]{cell, to})
+	s := l.slot(x, p)
+	if b := s.more.Load(); b != nil && b.cells != nil {
+		if old == nil {
+			b.cells.count++
+		}
+		if next == nil {
+			b.cells.count--
+		}
+		b.cells.change(x, &x.stage, old, next, hash)
 		return
 	}
-	if old == nil {
-		b.cells.count++
+	r, more := inSlot(replaced(s.rows(), old, next, rowSub))
+	x.stage.slots = append(x.stage.slots, slotSwap{s, r, more})
+}
+
+// inSlot is what a slot holds for a bucket of these rows.
+func inSlot(rows []row) (row, *bucket) {
+	switch len(rows) {
+	case 0:
+		return row{}, nil
+	case 1:
+		return rows[0], nil
 	}
-	if next == nil {
-		b.cells.count--
-	}
-	b.cells.change(x, &x.stage, old, next, hash)
+	return row{}, newBucket(rows)
 }
 
 // tidy removes a bucket that has become empty, and turns one that has become small into rows again, well below the size at which
 // it would turn back.
 func (l *large) tidy(x *Index, p *place) {
-	cell := l.cell(x, p)
-	b := cell.Load()
-	if b.cells != nil {
+	s := l.slot(x, p)
+	b := s.more.Load()
+	if b != nil && b.cells != nil {
 		if b.cells.count > x.limits.bucketRows/4 {
 			return
 		}
-		b = b.join()
-		cell.Store(b)
+		r, more := inSlot(b.cells.all())
+		l.set(s, r, more)
 	}
-	switch {
-	case len(b.rows) > 0:
-	case p.key.kind() == 0:
-		cell.Store(nil)
-	default:
-		x.buckets.remove(p.hash, p.key)
-		l.kinds[p.key.kind()].Add(-1)
+	if p.kind == 0 || s.more.Load() != nil || s.sub.Load() != nil {
+		return
 	}
+	l.open()
+	defer l.close()
+	x.buckets.remove(p.key)
+	l.kinds[p.kind].Add(-1)
 }
 
 // stage is a change that is ready to be published.
 type stage struct {
-	buckets []swap[bucket]
-	refs    []swap[chunk[*models.Subscription]]
-	rows    []swap[chunk[row]]
+	slots []slotSwap
+	refs  []swap[chunk[*models.Subscription]]
+	rows  []swap[chunk[row]]
 }
 
-func (s *stage) size() int { return len(s.buckets) + len(s.refs) + len(s.rows) }
+// slotSwap is new content for a slot.
+type slotSwap struct {
+	at   *slot
+	row  row
+	more *bucket
+}
+
+func (s *stage) size() int { return len(s.slots) + len(s.refs) + len(s.rows) }
 
 // store publishes the change and empties the stage. Pointer stores and nothing else: readers of the tenant may be waiting.
 func (s *stage) store() {
-	storeAll(s.buckets)
+	for i := range s.slots {
+		s.slots[i].at.set(s.slots[i].row, s.slots[i].more)
+		s.slots[i] = slotSwap{}
+	}
 	storeAll(s.refs)
 	storeAll(s.rows)
-	s.buckets, s.refs, s.rows = s.buckets[:0], s.refs[:0], s.rows[:0]
+	s.slots, s.refs, s.rows = s.slots[:0], s.refs[:0], s.rows[:0]
 }
 
 func storeAll[T any](swaps []swap[T]) {

@@ -24,7 +24,8 @@ type directory[T any] struct {
 	chunks []atomic.Pointer[chunk[T]]
 }
 
-// chunk is immutable.
+// chunk is immutable. The array of its items may have room behind them; the chunk that takes its place may use it, as readers of
+// this one don't look there. That makes adding cost an allocation of a few bytes and not a copy.
 type chunk[T any] struct {
 	depth uint8 // all its items agree in so many first bits of their hash
 	items []T
@@ -95,11 +96,17 @@ func (d *directory[T]) split(hash uint64, c *chunk[T], hashOf func(T) uint64) {
 	}
 }
 
-// change stages a copy of one chunk, without the item of was and with the item is. Either may be nil; room for is was reserved.
+// change stages what takes the place of one chunk: without the item of was, and with the item is. Either may be nil; room for is
+// was reserved. What is staged must be stored: two successors of one chunk would use the same room.
 func (l *list[T]) change(staged []swap[chunk[T]], hash uint64, was, is *T, sub func(T) *models.Subscription) []swap[chunk[T]] {
 	places := l.dir.Load().span(hash)
 	old := places[0].Load()
-	next := &chunk[T]{depth: old.depth, items: replaced(old.items, was, is, sub)}
+	next := &chunk[T]{depth: old.depth}
+	if was == nil && is != nil {
+		next.items = append(old.items, *is)
+	} else {
+		next.items = replaced(old.items, was, is, sub)
+	}
 	for i := len(places) - 1; i >= 0; i-- {
 		staged = append(staged, swap[chunk[T]]{&places[i], next})
 	}

@@ -16,7 +16,6 @@ const (
 	tagMin  = 2 // the first tag that stands for an entry
 
 	everyTag = 0x0001_0101_0101_0101
-	highBits = 0x0080_8080_8080_8080
 )
 
 // table is a hash table from K to *V for one writer and any number of readers, which take no lock. The entry itself knows its
@@ -54,13 +53,13 @@ func (t *table[K, V]) find(hash uint64, key K) (*V, *atomic.Pointer[V]) {
 	for i := hash >> shardBits & mask; ; i = (i + 1) & mask {
 		g := &s.groups[i]
 		tags := g.tags.Load()
-		for hits := zeroBytes(tags ^ want); hits != 0; hits &= hits - 1 {
+		for hits := zeroBytes(tags^want, everyTag); hits != 0; hits &= hits - 1 {
 			cell := &g.cells[bits.TrailingZeros64(hits)/8]
 			if v := cell.Load(); v != nil && t.is(v, key) {
 				return v, cell
 			}
 		}
-		if zeroBytes(tags) != 0 {
+		if zeroBytes(tags, everyTag) != 0 {
 			return nil, nil
 		}
 	}
@@ -70,14 +69,6 @@ func (t *table[K, V]) find(hash uint64, key K) (*V, *atomic.Pointer[V]) {
 func (t *table[K, V]) get(hash uint64, key K) *V {
 	v, _ := t.find(hash, key)
 	return v
-}
-
-// touch asks for the cache line in which the search for a hash begins, so that several searches wait for memory together
-// instead of one after the other.
-func (t *table[K, V]) touch(hash uint64) {
-	if s := t.shards[hash>>(64-shardBits)].Load(); s != nil {
-		s.groups[hash>>shardBits&uint64(len(s.groups)-1)].tags.Load()
-	}
 }
 
 // insert stores an entry whose key is not in the table. Writer only. Cells that were found before may be out of use afterwards.
@@ -150,7 +141,7 @@ func (t *table[K, V]) remove(hash uint64, key K) {
 			tags := g.tags.Load()
 			s.live--
 			tag := uint64(tagGone)
-			if zeroBytes(tags) != 0 { // searches end in this group anyway
+			if zeroBytes(tags, everyTag) != 0 { // searches end in this group anyway
 				tag = tagFree
 				s.used--
 			}
@@ -169,6 +160,6 @@ func tagOf(hash uint64) uint64 {
 	return hash&0xff + tagMin
 }
 
-// zeroBytes has the high bit set of each used byte of x that is 0. Bytes above the first such may be reported wrongly, so a hit
-// is a hint and no hit is certain.
-func zeroBytes(x uint64) uint64 { return (x - everyTag) &^ x & highBits }
+// zeroBytes has the high bit set of each byte of x that is 0, of the bytes in which every has a 1. Those above the first such may be
+// reported wrongly, so a hit is a hint and no hit is certain.
+func zeroBytes(x, every uint64) uint64 { return (x - every) &^ x & (every << 7) }

@@ -2,6 +2,7 @@ package routing
 
 import (
 	"slices"
+	"sync/atomic"
 
 	"hookrouter/models"
 )
@@ -72,6 +73,9 @@ func (t *tenant) within(k tenantKey, rows []flatRow, names, scopes []uint32) *te
 }
 
 func (t *tenant) match(x *Index, e *models.Event, buf []*models.Subscription) []*models.Subscription {
+	for i := 0; i < len(t.rows); i += 2 { // wait for all cache lines at once
+		atomic.LoadUint64(&t.rows[i].mask.lo)
+	}
 	event := t.words.ofEvent(x.tokens, e)
 	var entity uint32
 	if t.entities {
