@@ -3,7 +3,7 @@
 GOLANGCI  := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 FUZZTIME  ?= 60s
 
-.PHONY: help run build deps test test-race test-crash fuzz bench lint fmt golden check up down
+.PHONY: help run build deps test test-race test-crash test-backlog test-retention test-cluster fuzz bench bench-table lint fmt golden check up down
 
 help: ## print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,11 +26,24 @@ test-race: deps ## run every test under the race detector (slower to build)
 test-crash: deps ## the long crash campaign: kill -9 under load, both databases
 	TEST_KILLS=100 go test -count=1 -timeout 60m -run 'TestCrash' -v ./cmd/hookrouter
 
+test-cluster: deps ## the long campaign with several instances: kill, suspend, rolling restart, roles
+	TEST_CLUSTER_ROUNDS=10 go test -count=1 -timeout 60m -run 'TestCluster' -v ./cmd/hookrouter
+
+test-retention: deps ## drop a day of 5,000,000 events beside load and print what that does to the delays (takes minutes)
+	TEST_RETENTION_ROWS=5000000 go test -count=1 -timeout 60m -run 'TestRetentionBesideLoad' -v ./store
+
+test-backlog: deps ## drain 1,000,000 pending deliveries on both databases and print the rate and the claims of each tenth (takes minutes)
+	TEST_BACKLOG=1000000 go test -count=1 -timeout 60m -run 'TestBacklogDrains' -v ./cmd/hookrouter
+
 fuzz: ## fuzz each target for FUZZTIME (default 60s)
 	@scripts/fuzz $(FUZZTIME)
 
 bench: ## benchmarks beside the code
 	go test -run '^$$' -bench . -benchmem ./...
+
+bench-table: deps ## every figure of docs/performance.md on both databases, in less than ten minutes on a quiet machine
+	@mkdir -p bin
+	go run ./cmd/hookbench table -json bin/hookbench.json
 
 lint: ## static checks
 	$(GOLANGCI) run ./...

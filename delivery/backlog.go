@@ -5,7 +5,7 @@ import "hookrouter/models"
 // Bounds of one claim. Failure policy: what is left over is claimed next time; a claim that takes long would keep other lanes
 // waiting for theirs.
 const (
-	maxClaim      = 512 // deliveries
+	maxClaim      = 256 // deliveries
 	maxClaimLanes = 64
 )
 
@@ -15,7 +15,12 @@ func (b *board) mark(id models.ID) {
 	l.backlog = true
 	l.behind = l.behind || b.room(l) < 1
 	l.marks++
-	if !l.listed {
+	b.list(l)
+}
+
+// list lets a lane with a backlog stand in the line of those to claim for.
+func (b *board) list(l *lane) {
+	if l.backlog && !l.listed {
 		l.listed = true
 		b.backlogs.push(l)
 	}
@@ -39,31 +44,20 @@ type claim struct {
 	marks []int
 }
 
-// claim plans the next claim, for up to so many lanes, and promises it room; ok is false when there is nothing to ask for. Lanes get
-// equal parts and take turns at being first.
+// claim plans the next claim, for up to so many lanes, and promises it room; ok is false when there is nothing to ask for. Lanes take
+// turns and get equal parts; what one has no room for is left to those after it.
 func (b *board) claim(lanes int) (c claim, ok bool) {
-	n := b.backlogs.size
-	budget := min(maxClaim, b.maxJobs-b.jobs)
-	if n == 0 {
-		b.starved = false
-		return claim{}, false
+	for p := range paces {
+		b.memory[p].starved = false
 	}
-	if b.starved = budget < 1 || b.bytes >= b.maxBytes; b.starved {
-		return claim{}, false
-	}
-	part := max(1, budget/min(n, lanes))
-	for ; n > 0 && budget > 0 && len(c.wants) < lanes && b.bytes < b.maxBytes; n-- {
-		l := b.backlogs.pop()
-		if !l.backlog {
-			l.listed = false
-			b.forget(l)
+	thirsty := b.thirstiest(lanes)
+	budget := min(maxClaim, b.memory[quick].maxJobs-b.memory[quick].jobs)
+	for i, l := range thirsty {
+		limit := min(b.claimable(l), max(budget/(len(thirsty)-i), 1), budget)
+		if limit < 1 { // what the others were promised
+			b.starve(l)
 			continue
 		}
-		b.backlogs.push(l)
-		if !b.thirsty(l) {
-			continue
-		}
-		limit := min(b.claimable(l), part, budget)
 		expected := limit * l.size
 		budget -= limit
 		l.claiming += limit
@@ -73,6 +67,26 @@ func (b *board) claim(lanes int) (c claim, ok bool) {
 		c.marks = append(c.marks, l.marks)
 	}
 	return c, len(c.wants) > 0
+}
+
+// thirstiest picks up to so many lanes to claim for, those first that have waited longest. A lane that still holds enough leaves the line
+// until it holds less; so lanes that are stuck with their backlogs are not looked at again and again.
+func (b *board) thirstiest(lanes int) (thirsty []*lane) {
+	for n := b.backlogs.size; n > 0 && len(thirsty) < lanes; n-- {
+		l := b.backlogs.pop()
+		l.listed = false
+		switch {
+		case !l.backlog:
+			b.forget(l)
+		case b.thirsty(l):
+			thirsty = append(thirsty, l)
+			b.list(l)
+		case l.held == 0:
+			b.starve(l)
+			b.list(l)
+		}
+	}
+	return thirsty
 }
 
 // settle ends a claim: its promises are exchanged for the jobs that came. A lane that got less than it asked for has no backlog any

@@ -28,7 +28,7 @@ type nullQueue struct {
 }
 
 func (*nullQueue) RegisterInstance(context.Context, string) (int64, error)      { return 1, nil }
-func (*nullQueue) Heartbeat(context.Context, int64) error                       { return nil }
+func (*nullQueue) Heartbeat(context.Context, int64, models.ID) error            { return nil }
 func (*nullQueue) Deregister(context.Context, int64) error                      { return nil }
 func (*nullQueue) Release(context.Context, int64, []models.ID, time.Time) error { return nil }
 func (q *nullQueue) Record(_ context.Context, rs []models.Result) ([]models.ID, error) {

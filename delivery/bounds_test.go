@@ -65,15 +65,17 @@ func TestClaimPromisesBytes(t *testing.T) {
 	for i := range maxClaimLanes {
 		l := b.lane(models.ID{byte(i)})
 		l.size = 256 << 10
+		l.tempo.observe(&models.Attempt{Success: true})
+		b.regard(l)
 		b.mark(l.id)
 	}
 	c, ok := b.claim(maxClaimLanes)
 	require.True(t, ok)
 	require.Len(t, c.wants, 4)
-	require.Equal(t, 1<<20, b.bytes)
+	require.Equal(t, 1<<20, b.memory[quick].bytes)
 	require.Empty(t, b.settle(c, nil, true))
-	require.Zero(t, b.bytes)
-	require.Zero(t, b.jobs)
+	require.Zero(t, b.memory[quick].bytes)
+	require.Zero(t, b.memory[quick].jobs)
 }
 
 func TestReserveGoesByTheRate(t *testing.T) {
@@ -173,11 +175,11 @@ func (q *stuckOnce) Release(ctx context.Context, owner int64, ids []models.ID, n
 	return q.fakeQueue.Release(ctx, owner, ids, now)
 }
 
-func (q *stuckOnce) Heartbeat(ctx context.Context, owner int64) error {
+func (q *stuckOnce) Heartbeat(ctx context.Context, owner int64, oldest models.ID) error {
 	if err := q.hang(ctx, "heartbeat"); err != nil {
 		return err
 	}
-	return q.fakeQueue.Heartbeat(ctx, owner)
+	return q.fakeQueue.Heartbeat(ctx, owner, oldest)
 }
 
 func (q *stuckOnce) Pulse(ctx context.Context, now time.Time, silentFor time.Duration) (models.Pulse, error) {
@@ -238,7 +240,7 @@ func TestRecorderKnowsWhatItCommits(t *testing.T) {
 		r.add(all[1])
 		synctest.Wait()
 		known := func() (ids []models.ID) {
-			r.ids(func(id models.ID) { ids = append(ids, id) })
+			r.each(func(id models.ID, _ bool) { ids = append(ids, id) })
 			return ids
 		}
 		require.ElementsMatch(t, []models.ID{all[0].Delivery.ID, all[1].Delivery.ID}, known())

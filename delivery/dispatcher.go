@@ -20,8 +20,10 @@ type Dispatcher struct {
 
 	mu       sync.Mutex
 	board    board
-	returns  []models.Delivery // owned but not to be sent by us: the feeder gives them back
-	active   map[models.ID]struct{}
+	returns  []models.Delivery  // owned but not to be sent by us: the feeder gives them back
+	active   map[models.ID]bool // being sent; true for what was handed over
+	resting  int                // workers that wait for a task
+	handed   chan task          // to those that rest; closed by the drain
 	draining bool
 	started  bool
 	stopped  chan struct{} // closed when Stop has done its work; nil until it begins
@@ -39,9 +41,9 @@ func NewDispatcher(o Options) (*Dispatcher, error) {
 	if err := o.prepare(); err != nil {
 		return nil, err
 	}
-	d := &Dispatcher{o: o, wake: make(chan struct{}, 1), board: newBoard(&o), active: make(map[models.ID]struct{})}
+	d := &Dispatcher{o: o, wake: make(chan struct{}, 1), board: newBoard(&o), active: make(map[models.ID]bool), handed: make(chan task, keepWorkers)}
 	d.recorder = newRecorder(&d.o)
-	d.member = newMembership(&d.o, d.fenced, d.revived)
+	d.member = newMembership(&d.o, d.fenced, d.revived, d.oldest)
 	return d, nil
 }
 
@@ -65,6 +67,9 @@ func (d *Dispatcher) Start(ctx context.Context) error {
 	d.recorder.start(base)
 	d.loops.Go(func() { d.member.run(loops) })
 	d.loops.Go(func() { d.feed(loops) })
+	if d.o.Hints != nil {
+		d.loops.Go(func() { d.listen(loops) })
+	}
 	d.Wake()
 	return nil
 }
@@ -151,17 +156,22 @@ func (d *Dispatcher) next(now time.Time) (task, bool) {
 	}
 	t, ok := d.board.next(now, d.sleep)
 	if ok {
-		d.active[t.job.Delivery.ID] = struct{}{}
+		d.active[t.job.Delivery.ID] = handedOver(&t.job.Delivery)
 	}
 	return t, ok
 }
 
-// startAll starts a worker for everything that may be sent now. The lock is held.
+// startAll gives everything that may be sent now to a worker, one that rests or a new one. The lock is held.
 func (d *Dispatcher) startAll(now time.Time) {
 	for {
 		t, ok := d.next(now)
 		if !ok {
 			return
+		}
+		if d.resting > 0 {
+			d.resting--
+			d.handed <- t // never waits: there is room for each that rests
+			continue
 		}
 		d.workers.Go(func() { d.work(t) })
 	}

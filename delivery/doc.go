@@ -12,7 +12,8 @@
 //   - The database is the queue. Everything here can be lost at any instant: what was accepted is in the database, and another
 //     instance finds it there. Memory only makes the common way short.
 //   - Memory is bounded: what has no room stays pending in the database. See [Options].
-//   - A lane never has more calls in flight than its window, and no lane holds up another.
+//   - A lane never has more calls in flight than its window, and no lane holds up another: lanes that are not known to be quick share
+//     a part of the slots and of the memory, and the rest is there for those that are.
 //   - No HTTP call runs inside a transaction, and none while this instance may have been declared dead ([Options].HoldAfter).
 //   - An outcome is recorded once or, where the instance was declared dead meanwhile, not at all. It is never dropped because
 //     the database is away. A call whose outcome could not be recorded is made again: at least once, never less.
@@ -22,8 +23,9 @@
 // # Reading order
 //
 // The words and seams: seams.go. One attempt: sender.go, redirect.go, answer.go, trace.go, classify.go, retryafter.go. What it
-// means: policy.go, backoff.go, decide.go. The way through an instance: queue.go, window.go, lane.go, board.go, backlog.go, options.go, dispatcher.go,
-// worker.go, feeder.go, recorder.go, membership.go, drain.go, stats.go. Retrying: retrier.go, sweep.go,
+// means: policy.go, backoff.go, decide.go. The way through an instance: queue.go, window.go, pace.go, lane.go, slots.go,
+// memory.go, board.go, backlog.go, options.go, dispatcher.go,
+// worker.go, feeder.go, recorder.go, membership.go, drain.go, stats.go. Several instances: hints.go, announcer.go, peers.go. Retrying: schedule.go, retrier.go, sweep.go,
 // review.go.
 //
 // The package can be imported by others but its API is not stable.

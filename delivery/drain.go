@@ -33,6 +33,7 @@ func (d *Dispatcher) Stop(ctx context.Context) error {
 	defer close(stopped)
 	d.stopped = stopped
 	d.draining = true
+	close(d.handed)
 	d.mu.Unlock()
 
 	d.settleWorkers(ctx)

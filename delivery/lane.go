@@ -29,16 +29,20 @@ func classOf(d *models.Delivery) class {
 type lane struct {
 	id    models.ID
 	queue [classes]fifo[models.Job]
-	ready [classes]bool // whether it stands in the board's line of that class
-	turn  int           // counts its sends while both queues hold jobs; see retryTurn
+	ready [classes][paces]bool // whether it stands in the board's line of that class and pace
+	turn  int                  // counts its sends while both queues hold jobs; see retryTurn
 
 	reserved int // rooms promised to deliveries that are being committed
 	claiming int // rooms promised to a claim that is under way
 	inFlight int
-	bytes    int // of data that is held in memory, reserved or expected of a claim
+	held     int // jobs in memory, promised room or in flight: the sum of the above
+	bytes    int // of their data, or what is expected of it
 	size     int // of one delivery's data, on average of late; at least 1
 	window   window
 	limit    int // the subscription's bound of inFlight
+	tempo    tempo
+
+	stays pace // as which the board's memory counts it; see regard
 
 	limiter  *rate.Limiter // nil without a rate
 	perSec   float64
@@ -69,28 +73,25 @@ const (
 )
 
 func newLane(id models.ID) *lane {
-	return &lane{id: id, size: assumedSize, window: window{size: firstWindow}, limit: models.DefaultMaxInFlight}
+	return &lane{id: id, size: assumedSize, window: window{size: firstWindow}, limit: models.DefaultMaxInFlight, stays: untried}
 }
 
-// apply takes over the subscription's present limits.
-func (l *lane) apply(s *models.Subscription) {
-	l.limit = s.InFlight()
+// apply takes over the subscription's present limits: its part of them, where several instances send. Each may have at least one call
+// in flight.
+func (l *lane) apply(s *models.Subscription, senders int) {
+	l.limit = (s.InFlight() + senders - 1) / senders
 	l.window.size = min(l.window.size, l.limit)
-	if s.RatePerSec == l.perSec {
+	perSec := s.RatePerSec / float64(senders)
+	if perSec == l.perSec {
 		return
 	}
-	l.perSec = s.RatePerSec
+	l.perSec = perSec
 	if l.perSec <= 0 {
 		l.limiter = nil
 		return
 	}
 	// A tenth of a second's worth may go at once: smooth for the receiver, and few wake-ups for us.
 	l.limiter = rate.NewLimiter(rate.Limit(l.perSec), max(1, int(l.perSec/10)))
-}
-
-// held is how many jobs the lane keeps in memory or has promised room to.
-func (l *lane) held() int {
-	return l.queued() + l.reserved + l.claiming + l.inFlight
 }
 
 func (l *lane) queued() int { return l.queue[fresh].size + l.queue[retries].size }
@@ -137,4 +138,4 @@ func (l *lane) wait(now time.Time) time.Duration {
 }
 
 // idle reports whether forgetting the lane loses nothing but what it has learned of its receiver.
-func (l *lane) idle() bool { return l.held() == 0 && !l.backlog && !l.sleeping }
+func (l *lane) idle() bool { return l.held == 0 && !l.backlog && !l.sleeping }

@@ -21,6 +21,7 @@ type membership struct {
 	logger    *slog.Logger
 	onFenced  func(owner int64) // everything under that number belongs to others
 	onRevived func()            // work may go on
+	oldest    func() models.ID  // of what was handed over and is in hand
 
 	term  atomic.Pointer[term] // nil while the instance has no number
 	nudge chan struct{}        // holds at most one: see to it now
@@ -34,10 +35,10 @@ type term struct {
 	good, since time.Time
 }
 
-func newMembership(o *Options, onFenced func(int64), onRevived func()) *membership {
+func newMembership(o *Options, onFenced func(int64), onRevived func(), oldest func() models.ID) *membership {
 	return &membership{
 		queue: o.Queue, name: o.Name, every: o.HeartbeatEvery, holdAfter: o.HoldAfter, now: o.Now, logger: o.Logger,
-		onFenced: onFenced, onRevived: onRevived, nudge: make(chan struct{}, 1),
+		onFenced: onFenced, onRevived: onRevived, oldest: oldest, nudge: make(chan struct{}, 1),
 	}
 }
 
@@ -111,7 +112,7 @@ func (m *membership) beat(ctx context.Context) {
 		return
 	}
 	start := m.now()
-	err := m.queue.Heartbeat(call, t.owner)
+	err := m.queue.Heartbeat(call, t.owner, m.oldest())
 	switch {
 	case models.CodeOf(err) == models.CodeFenced:
 		m.lose(t.owner)

@@ -106,7 +106,7 @@ func TestClaimNoticesFencing(t *testing.T) {
 	})
 }
 
-// What was committed under a number that has been lost since goes back to the queue.
+// What was committed under a number that has been lost since goes back to the queue, and is claimed under the new one.
 func TestDeliverUnderALostNumber(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -122,7 +122,9 @@ func TestDeliverUnderALostNumber(t *testing.T) {
 		w.queue.with(func() { w.queue.rows[late.ID] = &row{d: late, event: event} })
 		w.d.Deliver([]models.Job{{Delivery: late, Event: event, Matched: s, Current: s}})
 		synctest.Wait()
-		require.Equal(t, map[models.DeliveryStatus]int{models.StatusPending: 1}, w.queue.counts())
+		require.Equal(t, 1, w.queue.ran("release"))
+		require.Equal(t, 1, w.queue.ran("claim"))
+		require.Equal(t, map[models.DeliveryStatus]int{models.StatusDelivered: 1}, w.queue.counts())
 		w.stop()
 	})
 }
@@ -134,14 +136,14 @@ type lateBeats struct {
 	took time.Duration
 }
 
-func (q *lateBeats) Heartbeat(ctx context.Context, owner int64) error {
+func (q *lateBeats) Heartbeat(ctx context.Context, owner int64, oldest models.ID) error {
 	if q.left > 0 {
 		q.left--
 		return models.Errorf(models.CodeUnavailable, "away")
 	}
 	pause(ctx, q.took)
 	q.took = 0
-	return q.fakeQueue.Heartbeat(ctx, owner)
+	return q.fakeQueue.Heartbeat(ctx, owner, oldest)
 }
 
 // A worker that ends while a heartbeat is under way, after the time to hold and before the answer, is not the last.

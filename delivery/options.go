@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"time"
+
+	"hookrouter/models"
 )
 
 // Options are what a [Dispatcher] needs. Queue, Directory, Sender, Name, Logger and Now are required; a zero number takes its default.
@@ -18,6 +20,11 @@ type Options struct {
 	Logger    *slog.Logger
 
 	Policy Policy // default: [DefaultPolicy], where Schedule is nil
+
+	// Hints, where set, brings word of deliveries that other instances stored and can't send themselves. Self is the mark by which
+	// this instance's own hints are known. Without them such deliveries wait for a sweep.
+	Hints Hints
+	Self  models.ID
 
 	// MaxInFlight is how many calls may run at the same time. Default: 512.
 	MaxInFlight int

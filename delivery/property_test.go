@@ -25,11 +25,11 @@ type wire struct {
 
 var errCut = errors.New("connection is cut")
 
-func (q *wire) Heartbeat(ctx context.Context, owner int64) error {
+func (q *wire) Heartbeat(ctx context.Context, owner int64, oldest models.ID) error {
 	if q.cut.Load() {
 		return errCut
 	}
-	return q.fakeQueue.Heartbeat(ctx, owner)
+	return q.fakeQueue.Heartbeat(ctx, owner, oldest)
 }
 
 func (q *wire) Claim(ctx context.Context, owner int64, now time.Time, wants []models.Want) ([]models.Job, error) {

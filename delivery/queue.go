@@ -5,6 +5,7 @@ type fifo[T any] struct {
 	ring []T // its length is a power of two, or 0
 	head int
 	size int
+	keep int // the largest ring that it keeps when it is empty; 0 stands for keepRing
 }
 
 // keepRing is the largest ring that an empty queue keeps. Most lanes hold a job or two now and then; they should not allocate for
@@ -25,8 +26,8 @@ func (q *fifo[T]) pop() T {
 	q.ring[q.head] = zero // lets go of what it points at
 	q.head = (q.head + 1) & (len(q.ring) - 1)
 	q.size--
-	if q.size == 0 && len(q.ring) > keepRing {
-		*q = fifo[T]{}
+	if q.size == 0 && len(q.ring) > max(q.keep, keepRing) {
+		*q = fifo[T]{keep: q.keep}
 	}
 	return x
 }
@@ -53,7 +54,7 @@ func (q *fifo[T]) drain(each func(T)) {
 	for q.size > 0 {
 		each(q.pop())
 	}
-	*q = fifo[T]{}
+	*q = fifo[T]{keep: q.keep}
 }
 
 // at is the element that so many pops would return before it.

@@ -53,6 +53,7 @@ func newRecorder(o *Options) *recorder {
 		running: make([][]pending, o.Committers),
 	}
 	r.change.L = &r.mu
+	r.waiting.keep = o.RecordBatch // there is one of it, and it runs empty all the time
 	return r
 }
 
@@ -233,16 +234,18 @@ func (r *recorder) stats() recorderStats {
 	return recorderStats{waiting: r.waiting.size, largest: r.largest, batches: r.batches, results: r.results}
 }
 
-// ids calls each for every delivery whose result waits or is being committed.
-func (r *recorder) ids(each func(models.ID)) {
+// each visits every delivery whose result waits or is being committed.
+func (r *recorder) each(visit func(id models.ID, handed bool)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for i := range r.waiting.size {
-		each(r.waiting.at(i).result.Delivery.ID)
+		d := &r.waiting.at(i).result.Delivery
+		visit(d.ID, handedOver(d))
 	}
 	for _, batch := range r.running {
 		for i := range batch {
-			each(batch[i].result.Delivery.ID)
+			d := &batch[i].result.Delivery
+			visit(d.ID, handedOver(d))
 		}
 	}
 }

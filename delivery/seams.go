@@ -17,8 +17,9 @@ type Queue interface {
 	// RegisterInstance announces this process and returns a number that no instance ever had. Predecessors of the same name are
 	// declared dead.
 	RegisterInstance(ctx context.Context, name string) (owner int64, err error)
-	// Heartbeat says that the instance lives. Code fenced: it was declared dead, and its deliveries belong to others.
-	Heartbeat(ctx context.Context, owner int64) error
+	// Heartbeat says that the instance lives, and what the smallest id is among the deliveries that were handed to it and that it still
+	// has in hand, zero where there is none. Code fenced: it was declared dead, and its deliveries belong to others.
+	Heartbeat(ctx context.Context, owner int64, oldest models.ID) error
 	// Deregister says that the instance has ended. What it still owns is given back as if it had died.
 	Deregister(ctx context.Context, owner int64) error
 

@@ -8,6 +8,7 @@ type Stats struct {
 	Bytes         int // of data held in memory or promised room
 	Lanes         int // lanes that are remembered
 	Backlogged    int // lanes with due deliveries in the database
+	Slow          int // lanes whose receivers take long or time out
 
 	Attempts uint64 // made
 	Lost     uint64 // deliveries dropped because the instance was declared dead; others send them
@@ -24,9 +25,9 @@ func (d *Dispatcher) Stats() Stats {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	s := Stats{
-		InFlight:      d.board.inFlight[fresh] + d.board.inFlight[retries],
-		InFlightRetry: d.board.inFlight[retries],
-		Bytes:         d.board.bytes,
+		InFlight:      d.board.slots.of(fresh) + d.board.slots.of(retries),
+		InFlightRetry: d.board.slots.of(retries),
+		Bytes:         d.board.memory[quick].bytes,
 		Lanes:         len(d.board.lanes),
 		Attempts:      d.sent,
 		Lost:          d.lost,
@@ -36,6 +37,9 @@ func (d *Dispatcher) Stats() Stats {
 		s.Queued += l.queued()
 		if l.backlog {
 			s.Backlogged++
+		}
+		if l.tempo.pace() == slow {
+			s.Slow++
 		}
 	}
 	return s

@@ -35,7 +35,7 @@ func (r *Retrier) Sweep(ctx context.Context) error {
 	if err := r.o.Directory.Sync(ctx, pulse.Revision); err != nil {
 		return fmt.Errorf("sync subscriptions: %w", err)
 	}
-	if pulse.Revision != r.reviewed {
+	if others := r.o.Dispatcher.setSenders(pulse.Senders); others || pulse.Revision != r.reviewed {
 		r.o.Dispatcher.review()
 		r.reviewed = pulse.Revision
 	}
@@ -146,22 +146,42 @@ func (a *audit) run(ctx context.Context, auditor Auditor, d *Dispatcher, now tim
 // known is every delivery that is somewhere in this instance's memory.
 func (d *Dispatcher) known() map[models.ID]struct{} {
 	ids := make(map[models.ID]struct{})
+	d.each(func(id models.ID, _ bool) { ids[id] = struct{}{} })
+	return ids
+}
+
+// oldest is the smallest id of those that came straight from the commit: were this instance to die now, they would be looked for from
+// there on.
+func (d *Dispatcher) oldest() (oldest models.ID) {
+	d.each(func(id models.ID, handed bool) {
+		if handed && (oldest.IsZero() || id.Compare(oldest) < 0) {
+			oldest = id
+		}
+	})
+	return oldest
+}
+
+// handedOver reports whether a delivery in hand came straight from the commit rather than from a claim.
+func handedOver(d *models.Delivery) bool { return d.DueAt.IsZero() }
+
+// each visits every delivery that is in memory, some of them twice.
+func (d *Dispatcher) each(visit func(id models.ID, handed bool)) {
 	// The queues first, then the calls, then the results: a delivery moves that way and is seen at least once.
 	d.mu.Lock()
 	for _, l := range d.board.lanes {
 		for c := range classes {
 			for i := range l.queue[c].size {
-				ids[l.queue[c].at(i).Delivery.ID] = struct{}{}
+				j := l.queue[c].at(i)
+				visit(j.Delivery.ID, handedOver(&j.Delivery))
 			}
 		}
 	}
-	for id := range d.active {
-		ids[id] = struct{}{}
+	for id, handed := range d.active {
+		visit(id, handed)
 	}
 	for i := range d.returns {
-		ids[d.returns[i].ID] = struct{}{}
+		visit(d.returns[i].ID, handedOver(&d.returns[i]))
 	}
 	d.mu.Unlock()
-	d.recorder.ids(func(id models.ID) { ids[id] = struct{}{} })
-	return ids
+	d.recorder.each(visit)
 }

@@ -9,17 +9,24 @@ import (
 	"hookrouter/models"
 )
 
-// work sends one job after another until there is none that may be sent. A worker that stays saves the start of a goroutine and the
-// growth of its stack for each delivery.
+// keepWorkers is how many workers with nothing to do stay for the next task. Each saves the start of a goroutine and the growth of its
+// stack, for a few kilobytes.
+const keepWorkers = 128
+
+// work sends one job after another. When there is none that may be sent, it rests until one is handed to it, or ends where enough rest.
 func (d *Dispatcher) work(t task) {
 	for ok := true; ok; {
 		attempt, current := d.attempt(&t.job)
-		t, ok = d.finished(&t, attempt, current)
+		var rest bool
+		if t, ok, rest = d.finished(&t, attempt, current); rest {
+			t, ok = <-d.handed
+		}
 	}
 }
 
-// finished frees the task's slot and picks the next one for this worker. Where the window has grown, others are started.
-func (d *Dispatcher) finished(t *task, a *models.Attempt, current *models.Subscription) (task, bool) {
+// finished frees the task's slot and picks the next one for this worker. Where the window has grown, others are started. Where there is
+// none, the worker may be told to rest.
+func (d *Dispatcher) finished(t *task, a *models.Attempt, current *models.Subscription) (next task, ok, rest bool) {
 	now := d.o.Now()
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -33,11 +40,13 @@ func (d *Dispatcher) finished(t *task, a *models.Attempt, current *models.Subscr
 	} else if feed {
 		d.Wake()
 	}
-	next, ok := d.next(now)
-	if ok {
+	if next, ok = d.next(now); ok {
 		d.startAll(now)
+	} else if !d.draining && d.resting < keepWorkers {
+		d.resting++
+		rest = true
 	}
-	return next, ok
+	return next, ok, rest
 }
 
 // attempt is the one way in which a delivery is sent: its first time, every retry, and after a take-over. It asks what the

@@ -29,8 +29,10 @@ type deliveryOutput struct {
 // same, byte for byte.
 type deliveryDetail struct {
 	deliveryOutput
-	RequestBody *string         `json:"request_body"`
-	Attempts    []attemptOutput `json:"attempts"`
+	RequestBody *string `json:"request_body"`
+	// PayloadRemoved says that retention has removed the event or its data, and with it what the attempts sent and received.
+	PayloadRemoved bool            `json:"payload_removed"`
+	Attempts       []attemptOutput `json:"attempts"`
 }
 
 type attemptOutput struct {
@@ -162,6 +164,9 @@ func (a *api) getDelivery(c *gin.Context, key *models.APIKey) error {
 		return err
 	}
 	event, err := a.Store.Event(ctx, key.OrganizationID, d.EventID)
+	if models.CodeOf(err) == models.CodeNotFound { // a delivery may be kept for longer than its event
+		event, err = &models.Event{}, nil
+	}
 	if err != nil {
 		return err
 	}
@@ -170,8 +175,8 @@ func (a *api) getDelivery(c *gin.Context, key *models.APIKey) error {
 		return err
 	}
 	out := deliveryDetail{deliveryOutput: showDelivery(d), Attempts: make([]attemptOutput, 0, len(attempts))}
-	if body := a.BodyOf(models.Job{Delivery: d, Event: event, Matched: matched, Current: matched}); body != nil {
-		out.RequestBody = optional(string(body))
+	if out.PayloadRemoved = len(event.Data) == 0; !out.PayloadRemoved {
+		out.RequestBody = optional(string(a.BodyOf(models.Job{Delivery: d, Event: event, Matched: matched, Current: matched})))
 	}
 	for _, at := range attempts {
 		out.Attempts = append(out.Attempts, showAttempt(at))

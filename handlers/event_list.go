@@ -63,17 +63,22 @@ func (a *api) listEvents(c *gin.Context, key *models.APIKey) error {
 	return nil
 }
 
-// getEvent answers one event with its data, byte for byte as it was published.
+// getEvent answers one event with its data, byte for byte as it was published, or with null where retention has removed it.
 func (a *api) getEvent(c *gin.Context, key *models.APIKey) error {
 	e, err := a.visibleEvent(c, key)
 	if err != nil {
 		return err
 	}
 	head := encode(showEvent(e))
-	body := make([]byte, 0, len(head)+len(e.Data)+16)
+	body := make([]byte, 0, len(head)+len(e.Data)+64)
 	body = append(body, bytes.TrimSuffix(head, []byte("}\n"))...)
 	body = append(body, `,"data":`...)
-	body = append(body, e.Data...) // an encoder would compact it
+	if len(e.Data) == 0 {
+		body = append(body, `null,"payload_removed":true`...)
+	} else {
+		body = append(body, e.Data...) // an encoder would compact it
+		body = append(body, `,"payload_removed":false`...)
+	}
 	writeDocument(c, http.StatusOK, append(body, "}\n"...))
 	return nil
 }

@@ -210,6 +210,26 @@ func TestWorkspaces(t *testing.T) {
 	w.call("DELETE", "/v3/workspaces/x", key, "").is(404)
 }
 
+// TestWhatRetentionRemoved covers an event whose data is gone, and a delivery that is kept for longer than its event.
+func TestWhatRetentionRemoved(t *testing.T) {
+	t.Parallel()
+	w, key := past(t, 1)
+	event, d := w.store.events[0], w.store.deliveries[0]
+	look := func() map[string]any { return w.call("GET", "/v3/deliveries/"+d.ID.String(), key, "").is(200).json() }
+	require.Equal(t, false, w.call("GET", "/v3/events/"+event.ID.String(), key, "").is(200).json()["payload_removed"])
+	event.Data = []byte{}
+	out := w.call("GET", "/v3/events/"+event.ID.String(), key, "").is(200).json()
+	require.Equal(t, true, out["payload_removed"])
+	require.Contains(t, out, "data")
+	require.Nil(t, out["data"])
+	require.Equal(t, true, look()["payload_removed"])
+	require.Nil(t, look()["request_body"])
+	w.store.events = nil
+	w.call("GET", "/v3/events/"+event.ID.String(), key, "").is(404)
+	require.Equal(t, true, look()["payload_removed"])
+	require.Equal(t, event.Name, look()["event_name"])
+}
+
 func TestADeliveryInDetail(t *testing.T) {
 	t.Parallel()
 	w, key := past(t, 1)
@@ -231,6 +251,7 @@ func TestADeliveryInDetail(t *testing.T) {
 	require.Equal(t, "timeout", out["reason"])
 	require.Equal(t, "2026-05-04T10:01:08.123Z", out["next_attempt_at"])
 	require.Equal(t, `as sent: {"n":0}`, out["request_body"])
+	require.Equal(t, false, out["payload_removed"])
 	attempts := out["attempts"].([]any)
 	require.Equal(t, map[string]any{
 		"number": 1.0, "started_at": "2026-05-04T10:00:08.123Z", "success": false, "reason": "status", "detail": "answered 503",

@@ -56,22 +56,13 @@ func (a *api) routes() []route {
 
 // engine mounts everything.
 func (a *api) engine() (http.Handler, error) {
-	gin.SetMode(gin.ReleaseMode)
-	e := gin.New()
-	// Failure policy: forwarding headers are not believed, because anyone can send them.
-	if err := e.SetTrustedProxies(nil); err != nil {
+	e, err := a.bare()
+	if err != nil {
 		return nil, err
 	}
-	e.HandleMethodNotAllowed = true
-	e.RedirectTrailingSlash = false // one resource has one address
-	e.Use(a.serve)
 	e.NoRoute(a.answer(a.stray(unknownPath)))
 	e.NoMethod(a.answer(a.stray(wrongMethod)))
 
-	for _, probe := range []string{http.MethodGet, http.MethodHead} {
-		e.Handle(probe, "/healthz", a.answer(a.alive))
-		e.Handle(probe, "/readyz", a.answer(a.ready))
-	}
 	for _, r := range a.routes() {
 		e.Handle(r.method, r.path, a.answer(a.guarded(r)))
 	}

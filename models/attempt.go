@@ -66,4 +66,5 @@ type Pulse struct {
 	Due      bool  // some queued delivery is due
 	Stopped  bool  // some subscription was stopped and its waiting deliveries are to be canceled
 	Silent   bool  // some instance has not been heard of for too long
+	Senders  int   // instances that send, as far as is known
 }

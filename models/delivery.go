@@ -42,9 +42,11 @@ type Delivery struct {
 	SubscriptionVersion int
 
 	Status   DeliveryStatus
-	Attempts int       // made so far
-	Owner    int64     // the instance that is sending it; 0 unless delivering
-	DueAt    time.Time // when the next attempt may start; meaningful while pending or retrying
+	Attempts int   // made so far
+	Owner    int64 // the instance that is sending it, or sent it last; 0 while it waits
+	// DueAt is when the next attempt may start, and for one that was claimed when it was due. It is zero for a delivery that was handed
+	// over from the commit, which never waited, and for one that has ended.
+	DueAt time.Time
 	// Owed marks the single retry after a first attempt that timed out under auto_retry off. Switching auto_retry off does not
 	// cancel it, because it is not a consequence of auto_retry.
 	Owed bool

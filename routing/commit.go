@@ -14,6 +14,11 @@ import (
 // each round costs one refresh, and only changes without pause can use them all up; then the publishers try again.
 const staleTries = 8
 
+// handoverAge is how old an event may be when its deliveries are handed over to this instance. What takes longer, because the database is
+// slow or the rules keep changing, is stored as pending: were this instance to die, what it was handed is only looked for among events
+// that were young when it was last heard of. See store.handedSlack.
+const handoverAge = 30 * time.Second
+
 // committer commits one batch after the other. Its buffers are used again for each batch, so nothing that outlives a batch may
 // point into them.
 type committer struct {
@@ -21,6 +26,7 @@ type committer struct {
 	taken    []*submission
 	subs     []*models.Subscription
 	accepted []*models.Accepted
+	fenced   int64 // a number that was declared dead: nothing is handed over under it any more
 }
 
 func newCommitter(r *Router) *committer { return &committer{r: r} }
@@ -32,7 +38,7 @@ func (c *committer) run(ctx context.Context) {
 		if len(c.taken) == 0 {
 			return
 		}
-		for batch := c.taken; len(batch) > 0; {
+		for batch := c.inTime(ctx, c.taken); len(batch) > 0; {
 			n := c.prepare(batch)
 			c.commit(ctx, batch[:n])
 			batch = batch[n:]
@@ -42,6 +48,18 @@ func (c *committer) run(ctx context.Context) {
 		clear(c.subs)
 		c.subs = c.subs[:0]
 	}
+}
+
+// inTime refuses submissions that have waited for too long, and returns the rest. They come in the order of their arrival.
+func (c *committer) inTime(ctx context.Context, batch []*submission) []*submission {
+	late, now := 0, c.r.o.Now()
+	for late < len(batch) && now.Sub(batch[late].arrived) > patience {
+		late++
+	}
+	if late > 0 {
+		c.refuse(ctx, batch[:late], behind())
+	}
+	return batch[late:]
 }
 
 // prepare matches submissions until they make too many deliveries for one commit, and returns how many it got to, at least one.
@@ -63,6 +81,7 @@ func (c *committer) match(s *submission) int {
 		c.stamp(s)
 	}
 	owner, owned := o.Handover.Owner()
+	owned = owned && owner != c.fenced && o.Now().Sub(s.items[0].accepted.Event.AcceptedAt) < handoverAge
 	s.revision = o.Matcher.Revision() // before matching: the index may be ahead of it, never behind
 	deliveries := 0
 	for i := range s.items {
@@ -72,12 +91,12 @@ func (c *committer) match(s *submission) int {
 		c.subs = o.Matcher.Match(e, c.subs)
 		it.subs = c.subs[from:len(c.subs):len(c.subs)]
 		e.Matched = len(it.subs)
-		it.accepted.Deliveries = FanOut(e, it.subs, o.NewID)
+		it.accepted.Deliveries = FanOut(e, it.subs)
 		deliveries += len(it.subs)
 		for j := range it.accepted.Deliveries {
 			if owned && o.Handover.Reserve(it.subs[j], len(e.Data)) {
 				d := &it.accepted.Deliveries[j]
-				d.Status, d.Owner = models.StatusDelivering, owner
+				d.Status, d.Owner, d.DueAt = models.StatusDelivering, owner, time.Time{}
 			}
 		}
 	}
@@ -143,13 +162,18 @@ func (c *committer) save(ctx context.Context, batch []*submission) error {
 			c.settle(ctx, batch, outcomes)
 			return nil
 		}
-		if models.CodeOf(err) != models.CodeStale {
+		switch models.CodeOf(err) {
+		case models.CodeStale:
+			err = c.refresh(ctx)
+		case models.CodeFenced:
+			// Failure policy: what can't be handed over under the present number waits in the database for whoever claims it.
+			c.fenced, err = ownerOf(batch), nil
+		default:
 			return err
 		}
 		for _, s := range batch {
 			c.unreserve(s)
 		}
-		err = c.refresh(ctx)
 		for _, s := range batch { // also after an error: what is prepared once stays prepared
 			c.match(s)
 		}
@@ -158,6 +182,18 @@ func (c *committer) save(ctx context.Context, batch []*submission) error {
 		}
 	}
 	return models.Errorf(models.CodeUnavailable, "The subscriptions are changing too fast. Publish the event again.")
+}
+
+// ownerOf is the number under which a batch was to be handed over, the latest where there are several.
+func ownerOf(batch []*submission) (owner int64) {
+	for _, s := range batch {
+		for i := range s.items {
+			for j := range s.items[i].accepted.Deliveries {
+				owner = max(owner, s.items[i].accepted.Deliveries[j].Owner)
+			}
+		}
+	}
+	return owner
 }
 
 func (c *committer) saveOnce(ctx context.Context, batch []*submission) ([]models.Outcome, error) {

@@ -3,14 +3,14 @@ package routing
 import "hookrouter/models"
 
 // FanOut makes a delivery of an event for each subscription that matched it, in the same order. They are pending and due at once.
-func FanOut(e *models.Event, subs []*models.Subscription, newID func() models.ID) []models.Delivery {
+func FanOut(e *models.Event, subs []*models.Subscription) []models.Delivery {
 	if len(subs) == 0 {
 		return nil
 	}
 	deliveries := make([]models.Delivery, len(subs))
 	for i, s := range subs {
 		deliveries[i] = models.Delivery{
-			ID:                  newID(),
+			ID:                  models.DeliveryID(e.Ref, i),
 			OrganizationID:      e.OrganizationID,
 			EventRef:            e.Ref,
 			EventID:             e.ID,

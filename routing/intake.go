@@ -44,7 +44,17 @@ type intake struct {
 	closed       bool
 }
 
-// put queues a submission. It fails with code unavailable when there is no room or the intake is closed.
+// patience is for how long a submission may wait for its commit to begin. Failure policy: while the oldest has waited for longer, commits
+// have fallen behind and newcomers are refused, long before memory is full. One that has itself waited for longer when its turn comes is
+// refused, too: after a commit that hung, those behind it would else wait for one timeout after the other.
+const patience = 5 * time.Second
+
+// behind is the answer to a submission that is not stored because others wait before it.
+func behind() error {
+	return models.Errorf(models.CodeUnavailable, "Too many events are waiting to be stored. Publish the event again later.")
+}
+
+// put queues a submission. It fails with code unavailable when there is no room, commits have fallen behind, or the intake is closed.
 //
 // Failure policy: at once rather than later, because a publisher that is told to come back keeps its event, and a queue that
 // grows only adds delay. An intake that holds nothing takes any submission, so none is too large for ever.
@@ -55,7 +65,10 @@ func (q *intake) put(s *submission) error {
 		return models.Errorf(models.CodeUnavailable, "The service is shutting down. Publish the event again.")
 	}
 	if q.events > 0 && (q.events+len(s.events) > q.maxEvents || q.size+s.size > q.maxSize) {
-		return models.Errorf(models.CodeUnavailable, "Too many events are waiting to be stored. Publish the event again later.")
+		return behind()
+	}
+	if len(q.waiting) > 0 && s.arrived.Sub(q.waiting[0].arrived) > patience {
+		return behind()
 	}
 	q.events += len(s.events)
 	q.size += s.size

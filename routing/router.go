@@ -16,7 +16,8 @@ import (
 type Outbox interface {
 	// SaveEvents stores a batch in one transaction, or nothing of it where it returns an error. The outcomes are those of the
 	// events, in their order: an event that is refused or was there before is an outcome and does not concern the others.
-	// An error of code stale says that the rules have changed since revision.
+	// An error of code stale says that the rules have changed since revision, one of code fenced that an owner of deliveries among them
+	// was declared dead. Then nothing is stored.
 	//
 	// After an error a batch, or part of it, may come again with the same refs and delivery ids: the commit may have succeeded and
 	// only its answer been lost. An event whose ref is stored already is then as good as stored now.

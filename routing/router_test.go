@@ -73,7 +73,7 @@ func TestAcceptStampsAndHandsOver(t *testing.T) {
 			require.Equal(t, models.Delivery{
 				ID: j.Delivery.ID, OrganizationID: e.OrganizationID, EventRef: e.Ref, EventID: e.ID, EventName: e.Name,
 				SubscriptionID: sub.ID, SubscriptionVersion: 1, Status: models.StatusDelivering, Owner: fakeOwner,
-				DueAt: e.AcceptedAt, CreatedAt: e.AcceptedAt, UpdatedAt: e.AcceptedAt,
+				CreatedAt: e.AcceptedAt, UpdatedAt: e.AcceptedAt,
 			}, j.Delivery)
 		}
 		require.Empty(t, s.Accept(t.Context(), nil))
@@ -174,7 +174,7 @@ func TestOldestMatchOfABatchCounts(t *testing.T) {
 		require.NoError(t, s.o.Matcher.Refresh(t.Context()))
 		var batch []*submission
 		for range 2 {
-			sub := &submission{events: []*models.Event{newEvent("a"), newEvent("b")}, answered: make(chan struct{})}
+			sub := &submission{arrived: time.Now(), events: []*models.Event{newEvent("a"), newEvent("b")}, answered: make(chan struct{})}
 			require.NoError(t, s.intake.put(sub))
 			batch = append(batch, sub)
 		}
@@ -281,6 +281,62 @@ func TestDrainingHandoverOwnsNothing(t *testing.T) {
 	s.stop(t)
 }
 
+// TestDeadOwnerIsHandedNothing is an instance that was declared dead and does not know it yet: its events are accepted all the same.
+func TestDeadOwnerIsHandedNothing(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, nil)
+	s.source.put(1, nil)
+	s.outbox.before = func(_ context.Context, _ int, batch []*models.Accepted) error {
+		for _, a := range batch {
+			for _, d := range a.Deliveries {
+				if d.Owner == fakeOwner {
+					return models.Errorf(models.CodeFenced, "declared dead")
+				}
+			}
+		}
+		return nil
+	}
+	s.Start(t.Context())
+	for range 2 {
+		outcomes := s.Accept(t.Context(), []*models.Event{newEvent("a")})
+		require.NoError(t, outcomes[0].Err)
+		require.Equal(t, 1, outcomes[0].Receipt.Matched)
+	}
+	require.Empty(t, s.handover.jobs)
+	require.Len(t, s.handover.overflows, 2)
+	require.Len(t, s.outbox.events, 2)
+	for _, a := range s.outbox.events {
+		require.Equal(t, models.StatusPending, a.Deliveries[0].Status)
+		require.False(t, a.Deliveries[0].DueAt.IsZero())
+	}
+	s.stop(t)
+}
+
+// TestOldEventsAreNotHandedOver is a commit that has been tried for long: what a dead instance was handed is looked for among young
+// events only.
+func TestOldEventsAreNotHandedOver(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newStand(t, nil)
+		s.source.put(1, nil)
+		require.NoError(t, s.o.Matcher.Refresh(t.Context()))
+		s.outbox.before = func(_ context.Context, call int, batch []*models.Accepted) error {
+			owned := batch[0].Deliveries[0].Owner == fakeOwner
+			require.Equal(t, call < 3, owned, "call %d", call)
+			if call < 3 {
+				<-time.After(handoverAge * 2 / 3)
+				s.source.put(1, nil) // and the rules change
+			}
+			return nil
+		}
+		s.Start(t.Context())
+		outcomes := s.Accept(t.Context(), []*models.Event{newEvent("a")})
+		require.NoError(t, outcomes[0].Err)
+		require.Empty(t, s.handover.jobs)
+		s.stop(t)
+	})
+}
+
 // TestOneBadSubmissionFailsAlone finds the one that the database will not take among many.
 func TestOneBadSubmissionFailsAlone(t *testing.T) {
 	t.Parallel()
@@ -302,7 +358,7 @@ func TestOneBadSubmissionFailsAlone(t *testing.T) {
 			if i == bad {
 				name = "bad"
 			}
-			sub := &submission{events: []*models.Event{newEvent(name)}, answered: make(chan struct{})}
+			sub := &submission{arrived: time.Now(), events: []*models.Event{newEvent(name)}, answered: make(chan struct{})}
 			require.NoError(t, s.intake.put(sub))
 			batch = append(batch, sub)
 		}
@@ -328,7 +384,7 @@ func TestBrokenDatabaseIsAskedThreeTimes(t *testing.T) {
 		s.outbox.before = func(context.Context, int, []*models.Accepted) error { return errBroken }
 		var batch []*submission
 		for range n {
-			sub := &submission{events: []*models.Event{newEvent("a")}, answered: make(chan struct{})}
+			sub := &submission{arrived: time.Now(), events: []*models.Event{newEvent("a")}, answered: make(chan struct{})}
 			require.NoError(t, s.intake.put(sub))
 			batch = append(batch, sub)
 		}

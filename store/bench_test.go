@@ -93,8 +93,8 @@ func benchBatch(org models.ID, subs []*models.Subscription, owner int64, data []
 		}}
 		for _, sub := range subs {
 			d := models.Delivery{
-				ID: storetest.NewID(), OrganizationID: org, EventRef: ref, EventID: ref, EventName: a.Event.Name, SubscriptionID: sub.ID,
-				SubscriptionVersion: 1, Status: models.StatusDelivering, Owner: owner, DueAt: now, CreatedAt: now, UpdatedAt: now,
+				ID: models.DeliveryID(ref, len(a.Deliveries)), OrganizationID: org, EventRef: ref, EventID: ref, EventName: a.Event.Name, SubscriptionID: sub.ID,
+				SubscriptionVersion: 1, Status: models.StatusDelivering, Owner: owner, CreatedAt: now, UpdatedAt: now,
 			}
 			a.Deliveries = append(a.Deliveries, d)
 			results = append(results, models.Result{Delivery: d, Status: models.StatusDelivered, Attempt: &models.Attempt{

@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"gorm.io/gorm"
+
 	"hookrouter/models"
 )
 
@@ -69,19 +71,37 @@ func (s *Store) CancelStopped(ctx context.Context, now time.Time, limit int) (in
 }
 
 func (s *Store) cancel(ctx context.Context, now time.Time, sub *subscriptionRow, stop stop, mark, limit int) (int, error) {
-	waiting := "subscription_id = ? AND status IN ('pending', 'retrying') AND subscription_version < ?" + stop.condition
-	result := s.writer(ctx).Exec(`UPDATE deliveries SET status = 'canceled', reason = ?, due_at = 0, owed = FALSE, updated_at = ?
-		WHERE (organization_id, id) IN (SELECT organization_id, id FROM deliveries WHERE `+waiting+` LIMIT ? `+s.dialect.skipLocked()+`)`,
-		stop.reason(sub), ms(now), sub.ID, mark, limit)
-	if result.Error != nil {
-		return 0, result.Error
-	}
-	if result.RowsAffected == int64(limit) {
-		return limit, nil // there may be more: the mark stays
+	waiting := "subscription_id = ? AND due_at > 0 AND owner = 0 AND ? AND subscription_version < ?" + stop.condition
+	since := s.dialect.since(s.floor())
+	n := 0
+	err := s.tx(ctx, func(tx *gorm.DB) error {
+		var rows []deliveryRow
+		err := tx.Raw("SELECT organization_id, id, status FROM deliveries WHERE "+waiting+" LIMIT ? "+s.dialect.skipLocked(),
+			sub.ID, since, mark, limit).Scan(&rows).Error
+		if n = len(rows); err != nil || n == 0 {
+			return err
+		}
+		ids := make([]models.ID, n)
+		var moved entries
+		for i := range rows {
+			ids[i] = models.ID(rows[i].ID)
+			moved.move(models.ID(rows[i].OrganizationID), models.DeliveryStatus(rows[i].Status), models.StatusCanceled)
+		}
+		from, to := bounds(ids)
+		err = tx.Exec(`UPDATE deliveries SET status = 'canceled', reason = ?, due_at = 0, owed = FALSE, updated_at = ?
+			WHERE organization_id = ? AND id >= ? AND id < ? AND ?`,
+			stop.reason(sub), ms(now), sub.OrganizationID, uid(from), uid(to), s.dialect.idIn("id", ids)).Error
+		if err != nil {
+			return err
+		}
+		return s.dialect.enter(tx, moved.list)
+	})
+	if err != nil || n == limit {
+		return n, err // after as many as the limit there may be more: the mark stays
 	}
 	// The mark is compared, because the subscription may have been stopped again meanwhile.
-	err := s.writer(ctx).Exec(`UPDATE subscriptions SET `+stop.column+` = NULL WHERE organization_id = ? AND id = ? AND `+stop.column+` = ?
+	err = s.writer(ctx).Exec(`UPDATE subscriptions SET `+stop.column+` = NULL WHERE organization_id = ? AND id = ? AND `+stop.column+` = ?
 		AND NOT EXISTS (SELECT 1 FROM deliveries WHERE `+waiting+`)`,
-		sub.OrganizationID, sub.ID, mark, sub.ID, mark).Error
-	return int(result.RowsAffected), err
+		sub.OrganizationID, sub.ID, mark, sub.ID, since, mark).Error
+	return n, err
 }

@@ -18,19 +18,26 @@ type dialect interface {
 
 	// saveIsOneStatement says that saveEvents is atomic by itself and needs no transaction around it.
 	saveIsOneStatement() bool
-	// saveEvents stores events with their deliveries, all or none: none where the rules have gone past the revision or one of the
-	// publishing keys is revoked.
-	saveEvents(ctx context.Context, db gorm.ConnPool, revision int64, publishers []models.ID, batch []*models.Accepted) (saved bool, err error)
+	// saveEvents stores events with their deliveries, all or none: none where the gate is closed.
+	saveEvents(ctx context.Context, db gorm.ConnPool, g *gate, batch []*models.Accepted) (saved bool, err error)
 	// takeKeys inserts those event keys that are free and returns how many were.
 	takeKeys(ctx context.Context, db gorm.ConnPool, keys []eventKey) (int64, error)
 	// findKeys reads the rows of keys with the receipts of their events.
 	findKeys(ctx context.Context, db gorm.ConnPool, keys []eventKey) ([]foundKey, error)
 
-	// claim makes due deliveries ours, in one transaction with what its caller does next.
-	claim(ctx context.Context, tx *gorm.DB, owner int64, now time.Time, wants []models.Want) ([]claimedRow, error)
+	// claim makes due deliveries ours, in one transaction with what its caller does next. It finds none for an owner that is dead.
+	claim(tx *gorm.DB, owner int64, floor models.ID, now time.Time, wants []models.Want) ([]claimedRow, error)
 	// record stores results and returns the places in rs of those that were fenced. It commits by itself.
 	record(ctx context.Context, db *gorm.DB, now time.Time, rs []models.Result) (fenced []int, err error)
 
+	// enter writes entries of the ledger, where that is not done by the database itself.
+	enter(tx *gorm.DB, list []entry) error
+	foldLedger(db *gorm.DB) error
+	// ledgerRows is what the ledger is the sum of.
+	ledgerRows() string
+
+	// since limits a look at the queue to the days from the floor on, where that saves looking at others.
+	since(floor models.ID) clause.Expr
 	// idIn is the condition that a column of ids is one of ids.
 	idIn(column string, ids []models.ID) clause.Expr
 	// clock is the time by which instances are judged: the server's on Postgres, so that instances with wrong clocks agree.
@@ -44,5 +51,15 @@ type dialect interface {
 	migrations() (folder string, d goose.Dialect)
 	// migrationLock is held while migrating, so that any number of instances may start at once.
 	migrationLock() (goose.ProviderOption, error)
+	raiseFloor(ctx context.Context, s *Store, now time.Time) error
 	ensurePartitions(ctx context.Context, s *Store, from, to time.Time) error
+
+	// dropDays drops the partitions that are past their time; wanted are the old events that live deliveries need, sorted.
+	dropDays(ctx context.Context, e *expiry, cut cutoffs, wanted []eventPlace) error
+	// loose is what the name of a table ends in whose old rows are removed one by one.
+	loose() string
+	// tryAlone takes the lock of retention for the transaction, unless another instance has it.
+	tryAlone(tx *gorm.DB) (bool, error)
+	// payloadBoundary is an instant after which a pass over payloads must begin anew, 0 where there is none.
+	payloadBoundary(tx *gorm.DB, after int64) (int64, error)
 }

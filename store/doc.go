@@ -11,7 +11,10 @@
 //   - Events are accepted only by rules at the database's revision. A caller that is behind gets the code stale and stores nothing.
 //   - Revisions are in commit order: every change of a subscription takes the lock of the one revision row first.
 //   - A delivery has one owner at a time. [Store.Record] touches a row only while it is delivering and owned by who says so.
-//   - The ledger adds up at any moment: an event and all its deliveries are stored by one transaction.
+//   - The ledger adds up at any moment: an event and all its deliveries are stored by one transaction, and whatever moves a delivery
+//     enters it in the ledger in the same one.
+//   - Nothing is accepted or claimed under the number of an instance that was declared dead.
+//   - Retention never removes a delivery that has not ended, nor what it needs.
 //   - Every query on behalf of a tenant names the organization. The queue's own go by subscription and owner.
 //   - Neither payloads nor parameters get into logs or errors.
 //
@@ -20,7 +23,8 @@
 // Most statements have one text for both databases. The few hot ones differ and are behind the dialect interface: on Postgres
 // one statement carries many rows as arrays, on SQLite rows go in chunks within one transaction of the single writer.
 //
-// Read in this order: open.go, rows.go, subscriptions.go, events.go, eventkeys.go, queue.go, instances.go, cancel.go; then
+// Read in this order: open.go, rows.go, subscriptions.go, events.go, eventkeys.go, queue.go, instances.go, owned.go,
+// floor.go, hints.go, cancel.go, ledger.go; then
 // dialect.go with postgres_events.go and postgres_queue.go beside sqlite_events.go and sqlite_queue.go; then listing.go, seal.go,
-// migrate.go and partitions.go.
+// migrate.go and partitions.go; then retention.go, payloads.go, postgres_retention.go and sqlite_retention.go.
 package store

@@ -48,6 +48,7 @@ const (
 	pgSerialization       = "40001"
 	pgDeadlock            = "40P01"
 	pgLockNotAvailable    = "55P03"
+	pgUndefinedTable      = "42P01"
 	pgQueryCanceled       = "57014" // statement_timeout, or a context that ended
 )
 

@@ -25,6 +25,10 @@ type eventKey struct {
 	chosen      models.ID // the id again, where kind is kindChosen
 	fingerprint [16]byte
 	createdAt   int64
+
+	// name and sandbox are the event's. An event of the same fingerprint has the same.
+	name    string
+	sandbox bool
 }
 
 // identity is what two keys that collide have in common.
@@ -60,7 +64,7 @@ func claimsOf(batch []*models.Accepted, todo []int) []claim {
 	var claims []claim
 	for _, i := range todo {
 		e := &batch[i].Event
-		base := eventKey{org: e.OrganizationID, ref: e.Ref, fingerprint: e.Fingerprint, createdAt: ms(e.AcceptedAt)}
+		base := eventKey{org: e.OrganizationID, ref: e.Ref, fingerprint: e.Fingerprint, createdAt: ms(e.AcceptedAt), name: e.Name, sandbox: e.Sandbox}
 		var keys []eventKey
 		if e.Chosen {
 			k := base
@@ -230,18 +234,19 @@ func lostBefore(found map[identity]*foundKey, c claim) (loss, bool) {
 		case !bytes.Equal(row.Fingerprint, k.fingerprint[:]):
 			return loss{err: conflictOf(k.kind)}, true
 		case !ok:
-			l, ok = loss{receipt: row.receipt()}, true
+			l, ok = loss{receipt: row.receipt(k)}, true
 		}
 	}
 	return l, ok
 }
 
-func (f *foundKey) receipt() models.Receipt {
+// receipt is that of the first event. Where retention has removed it, how many it matched is not known any more.
+func (f *foundKey) receipt(again *eventKey) models.Receipt {
 	r := models.Receipt{
 		EventID: models.ID(f.ID), EventName: f.Name, Sandbox: f.Sandbox, Matched: f.Matched, CreatedAt: instant(f.AcceptedAt),
 	}
 	if f.ID == (uid{}) {
-		r.CreatedAt, r.EventID = instant(f.CreatedAt), models.ID(f.EventRef)
+		r.CreatedAt, r.EventID, r.EventName, r.Sandbox = instant(f.CreatedAt), models.ID(f.EventRef), again.name, again.sandbox
 		if f.Kind == kindChosen {
 			copy(r.EventID[:], f.Key)
 		}

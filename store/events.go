@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"gorm.io/gorm"
 
@@ -14,7 +15,7 @@ import (
 // outcome per item, in order.
 //
 // revision is that of the rules the deliveries were made by. Where the database's is higher, nothing is stored and the error has the
-// code stale. The check and the insert are one transaction, but a rule may change between the check and the commit; then the
+// code stale. Where a delivery was handed to an instance that was declared dead since, nothing is stored and the code is fenced. The check and the insert are one transaction, but a rule may change between the check and the commit; then the
 // event counts as accepted before the change, which is true: both were being answered at the same time.
 //
 // An item whose PublishedBy is revoked gets the code unauthorized and is not stored. An item whose chosen id or Idempotency-Key was
@@ -30,8 +31,8 @@ func (s *Store) SaveEvents(ctx context.Context, revision int64, batch []*models.
 		todo[i] = i
 	}
 	for {
-		publishers := publishersOf(batch, todo)
-		err := s.saveAll(ctx, revision, batch, todo, publishers, outcomes)
+		gate := gateOf(revision, batch, todo)
+		err := s.saveAll(ctx, gate, batch, todo, outcomes)
 		if err == nil {
 			return outcomes, nil
 		}
@@ -44,9 +45,10 @@ func (s *Store) SaveEvents(ctx context.Context, revision int64, batch []*models.
 			continue
 		}
 		if !errors.Is(err, errRefused) {
+			s.lostSave.Store(s.now().UnixMilli()) // it may be stored all the same
 			return nil, wrap("save events", err)
 		}
-		revoked, err := s.whyRefused(ctx, revision, publishers)
+		revoked, err := s.whyRefused(ctx, gate)
 		if err != nil {
 			return nil, wrap("save events", err)
 		}
@@ -63,25 +65,35 @@ func (s *Store) SaveEvents(ctx context.Context, revision int64, batch []*models.
 	}
 }
 
-// errRefused rolls a save back whose rules are stale or whose publisher is revoked.
+// errRefused rolls a save back whose gate is closed.
 var errRefused = errors.New("refused")
 
-func publishersOf(batch []*models.Accepted, todo []int) []models.ID {
-	seen := make(map[models.ID]struct{}, 1)
-	var list []models.ID
+// gate is what must hold in the transaction that accepts a batch: the rules are not ahead of the revision that it was matched by, none
+// of its publishers' keys is revoked, and the instances that its deliveries were handed to live.
+type gate struct {
+	revision   int64
+	publishers []models.ID
+	owners     []int64
+}
+
+func gateOf(revision int64, batch []*models.Accepted, todo []int) *gate {
+	g := &gate{revision: revision}
 	for _, i := range todo {
-		id := batch[i].Event.PublishedBy
-		if _, ok := seen[id]; !ok && !id.IsZero() {
-			seen[id] = struct{}{}
-			list = append(list, id)
+		if id := batch[i].Event.PublishedBy; !id.IsZero() && !slices.Contains(g.publishers, id) {
+			g.publishers = append(g.publishers, id)
+		}
+		for j := range batch[i].Deliveries {
+			if o := batch[i].Deliveries[j].Owner; o != 0 && !slices.Contains(g.owners, o) {
+				g.owners = append(g.owners, o)
+			}
 		}
 	}
-	return list
+	return g
 }
 
 // saveAll stores the items of todo and sets their outcomes, or returns errRefused and stores nothing.
 func (s *Store) saveAll(
-	ctx context.Context, revision int64, batch []*models.Accepted, todo []int, publishers []models.ID, outcomes []models.Outcome,
+	ctx context.Context, gate *gate, batch []*models.Accepted, todo []int, outcomes []models.Outcome,
 ) error {
 	if len(todo) == 0 {
 		return nil
@@ -92,7 +104,7 @@ func (s *Store) saveAll(
 		for n, i := range fresh {
 			items[n] = batch[i]
 		}
-		saved, err := s.dialect.saveEvents(ctx, db, revision, publishers, items)
+		saved, err := s.dialect.saveEvents(ctx, db, gate, items)
 		if err != nil {
 			return err
 		}
@@ -138,17 +150,27 @@ func receiptOf(e *models.Event) models.Receipt {
 	}
 }
 
-// whyRefused finds what made a save be refused: the code stale, or the keys that are revoked. Neither can have been undone since.
-func (s *Store) whyRefused(ctx context.Context, revision int64, publishers []models.ID) (map[models.ID]bool, error) {
+// whyRefused finds what closed the gate: the code stale, the code fenced, or the keys that are revoked. None can have been undone since.
+func (s *Store) whyRefused(ctx context.Context, g *gate) (map[models.ID]bool, error) {
 	var now int64
 	if err := s.writer(ctx).Raw("SELECT value FROM revisions WHERE id = 1").Scan(&now).Error; err != nil {
 		return nil, err
 	}
-	if now > revision {
-		return nil, models.Errorf(models.CodeStale, "The rules are at revision %d, the caller is at %d.", now, revision)
+	if now > g.revision {
+		return nil, models.Errorf(models.CodeStale, "The rules are at revision %d, the caller is at %d.", now, g.revision)
+	}
+	if len(g.owners) > 0 {
+		var alive int
+		err := s.writer(ctx).Raw("SELECT count(*) FROM instances WHERE NOT dead AND id IN ?", g.owners).Scan(&alive).Error
+		if err != nil {
+			return nil, err
+		}
+		if alive < len(g.owners) {
+			return nil, models.Errorf(models.CodeFenced, "The instance that the deliveries were handed to was declared dead.")
+		}
 	}
 	var ids []uid
-	condition := s.dialect.idIn("id", publishers)
+	condition := s.dialect.idIn("id", g.publishers)
 	err := s.writer(ctx).Model(&keyRow{}).Where("revoked_at <> 0").Where(condition).Pluck("id", &ids).Error
 	if err != nil {
 		return nil, err

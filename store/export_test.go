@@ -4,8 +4,11 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"sync/atomic"
+	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
 	"gorm.io/gorm"
 
 	"hookrouter/models"
@@ -15,6 +18,7 @@ import (
 const (
 	BacklogSQL = backlogSQL
 	PulseSQL   = pulseSQL
+	HandedSQL  = handedSQL
 )
 
 // Rows runs any query on the reading side, for tests that look at the schema.
@@ -28,7 +32,7 @@ func (s *Store) Rows(ctx context.Context, query string, args ...any) ([]map[stri
 func (s *Store) ExplainRecord(ctx context.Context, now time.Time, rs []models.Result) ([]string, error) {
 	var plan []string
 	rollback := errors.New("rolled back")
-	err := s.tx(ctx, func(tx *gorm.DB) error {
+	err := s.record.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
 		rows, err := tx.Statement.ConnPool.QueryContext(ctx, "EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) "+recordSQL, recordArguments(now, rs)...)
 		if err != nil {
 			return err
@@ -80,3 +84,90 @@ func (s *Store) Timeouts(ctx context.Context) (reads, writes string, err error) 
 	}
 	return reads, writes, err
 }
+
+// DetachDay does the first half of dropping a day's partition. Postgres only.
+func (s *Store) DetachDay(ctx context.Context, table string, day time.Time) error {
+	_, _, err := s.detachDay(ctx, s.oldDay(table, day, nil))
+	return err
+}
+
+// Floor is where this instance begins to look at the queue.
+func (s *Store) Floor() models.ID { return s.floor() }
+
+// SetFloor moves the floor, for this instance too.
+func (s *Store) SetFloor(ctx context.Context, tb testing.TB, id models.ID) {
+	tb.Helper()
+	require.NoError(tb, s.writer(ctx).Exec("UPDATE queue_floor SET floor = ?", uid(id)).Error)
+	s.setFloor(id)
+}
+
+// InterruptAt lets the n-th statement from now on fail, and all after it, before the database sees them, until restore is called. The
+// transaction that they belong to is rolled back by the end of its connection, as in a crash.
+func (s *Store) InterruptAt(n int) (restore func()) {
+	left := &atomic.Int64{}
+	left.Store(int64(n))
+	dbs := []*gorm.DB{s.write}
+	if s.accept != s.write { // on SQLite they are one
+		dbs = append(dbs, s.accept, s.record)
+	}
+	pools := make([]gorm.ConnPool, len(dbs))
+	for i, db := range dbs {
+		pools[i] = db.Statement.ConnPool
+		db.Statement.ConnPool = &interruptedPool{ConnPool: pools[i], left: left}
+	}
+	return func() {
+		for i, db := range dbs {
+			db.Statement.ConnPool = pools[i]
+		}
+	}
+}
+
+var errInterrupted = errors.New("interrupted")
+
+type interruptedPool struct {
+	gorm.ConnPool
+	left *atomic.Int64
+}
+
+// next is the context of the next statement, which has ended where the statement must not happen.
+func (p *interruptedPool) next(ctx context.Context) context.Context {
+	if p.left.Add(-1) > 0 {
+		return ctx
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	cancel(errInterrupted)
+	return ctx
+}
+
+func (p *interruptedPool) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	return p.ConnPool.ExecContext(p.next(ctx), query, args...)
+}
+
+func (p *interruptedPool) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	return p.ConnPool.QueryContext(p.next(ctx), query, args...)
+}
+
+func (p *interruptedPool) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	return p.ConnPool.QueryRowContext(p.next(ctx), query, args...)
+}
+
+func (p *interruptedPool) BeginTx(ctx context.Context, opts *sql.TxOptions) (gorm.ConnPool, error) {
+	tx, err := p.ConnPool.(gorm.ConnPoolBeginner).BeginTx(p.next(ctx), opts)
+	if err != nil {
+		return nil, err
+	}
+	return &interruptedTx{interruptedPool{ConnPool: tx, left: p.left}}, nil
+}
+
+// interruptedTx is apart, because gorm takes whatever can commit for a transaction.
+type interruptedTx struct{ interruptedPool }
+
+func (p *interruptedTx) Commit() error {
+	tx := p.ConnPool.(gorm.TxCommitter)
+	if p.left.Add(-1) <= 0 {
+		return errors.Join(errInterrupted, tx.Rollback())
+	}
+	return tx.Commit()
+}
+
+func (p *interruptedTx) Rollback() error { return p.ConnPool.(gorm.TxCommitter).Rollback() }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"time"
 
@@ -9,10 +10,24 @@ import (
 	"hookrouter/models"
 )
 
-// deadFor is how long a dead instance's row stays at least after it was declared dead. A commit of an instance that does not know of
-// its death may still come in; its deliveries must find an owner that is known to be dead. It counts from the declaration, which
-// takes the place of the last heartbeat in heartbeat_at, because an instance may have been suspended for longer than that before.
-const deadFor = time.Hour
+const (
+	// handedSlack is how much older than the present the ids of deliveries can be that are being handed over right now: the age that
+	// routing lets an event have when it is handed over, and the time that the commit may take. See routing.handoverAge.
+	handedSlack = time.Minute
+	// deadFor is how long a dead instance's row stays after it was declared dead. No commit comes in under its number after that: one
+	// that begins after the declaration is refused, and those that had begun have ended by then, by the time limits of their sessions.
+	// It counts from the declaration, which takes the place of the last heartbeat in heartbeat_at.
+	deadFor = 2 * time.Minute
+)
+
+// handedFrom is the id from which on an instance may have deliveries that were handed over, when oldest is the smallest that it knows of.
+func (s *Store) handedFrom(oldest models.ID) uid {
+	floor := models.FloorID(s.now().Add(-handedSlack))
+	if !oldest.IsZero() && bytes.Compare(oldest[:], floor[:]) < 0 {
+		return uid(oldest)
+	}
+	return uid(floor)
+}
 
 // RegisterInstance gives a process a number that was never used before. Instances of the same name are its own predecessors and
 // are declared dead, so their work is taken over at once.
@@ -23,15 +38,17 @@ func (s *Store) RegisterInstance(ctx context.Context, name string) (owner int64,
 		if err != nil {
 			return err
 		}
-		return tx.Raw("INSERT INTO instances (name, started_at, heartbeat_at, dead) VALUES (?, ?, ?, FALSE) RETURNING id",
-			name, clock, clock).Scan(&owner).Error
+		return tx.Raw(`INSERT INTO instances (name, started_at, heartbeat_at, handed_from, dead, swept) VALUES (?, ?, ?, ?, FALSE, FALSE)
+			RETURNING id`, name, clock, clock, s.handedFrom(models.ID{})).Scan(&owner).Error
 	})
 	return owner, wrap("register instance", err)
 }
 
-// Heartbeat says that the instance lives. The code is fenced when it was declared dead: its deliveries belong to others now.
-func (s *Store) Heartbeat(ctx context.Context, owner int64) error {
-	result := s.writer(ctx).Exec("UPDATE instances SET heartbeat_at = ? WHERE id = ? AND NOT dead", s.dialect.clock(s.now()), owner)
+// Heartbeat says that the instance lives, and what the smallest id is of the deliveries in its hands that were handed over from the
+// commit; zero where there is none. The code is fenced when it was declared dead: its deliveries belong to others now.
+func (s *Store) Heartbeat(ctx context.Context, owner int64, oldest models.ID) error {
+	result := s.writer(ctx).Exec("UPDATE instances SET heartbeat_at = ?, handed_from = ? WHERE id = ? AND NOT dead",
+		s.dialect.clock(s.now()), s.handedFrom(oldest), owner)
 	if result.Error == nil && result.RowsAffected == 0 {
 		return wrap("heartbeat", models.Errorf(models.CodeFenced, "This instance was declared dead."))
 	}
@@ -45,22 +62,30 @@ func (s *Store) Deregister(ctx context.Context, owner int64) error {
 	return wrap("deregister instance", err)
 }
 
-// The OFFSET keeps Postgres from listing all that is being delivered, to look the dead up in it.
 const pulseSQL = `
 SELECT (SELECT value FROM revisions WHERE id = 1) AS revision,
-  EXISTS (SELECT 1 FROM deliveries WHERE status IN ('pending', 'retrying') AND due_at <= ?) AS due,
+  (SELECT floor FROM queue_floor WHERE id = 1) AS floor,
+  EXISTS (SELECT 1 FROM deliveries WHERE due_at > 0 AND owner = 0 AND due_at <= @now AND @since) AS due,
   EXISTS (SELECT 1 FROM subscriptions
           WHERE cancel_below_version IS NOT NULL OR cancel_retries_below_version IS NOT NULL) AS stopped,
-  EXISTS (SELECT 1 FROM instances i
-          WHERE NOT i.dead AND i.heartbeat_at <= ?
-             OR i.dead AND EXISTS (SELECT 1 FROM deliveries d WHERE d.owner = i.id AND d.status = 'delivering' LIMIT 1 OFFSET 0)) AS silent`
+  (SELECT count(*) FROM instances WHERE NOT dead) AS senders,
+  EXISTS (SELECT 1 FROM instances
+          WHERE NOT dead AND heartbeat_at <= @silent OR dead AND (NOT swept OR heartbeat_at <= @forgotten)) AS silent`
 
 // Pulse looks once at all that the retrier may have to act on. An instance counts as silent when its heartbeat is older than
-// silentFor, or when it is dead and still owns deliveries.
+// silentFor, or when it is dead and what it had was not given back yet.
 func (s *Store) Pulse(ctx context.Context, now time.Time, silentFor time.Duration) (models.Pulse, error) {
-	var p models.Pulse
-	err := s.watcher(ctx).Raw(pulseSQL, ms(now), s.before(now, silentFor)).Scan(&p).Error
-	return p, wrap("feel the pulse", err)
+	var row struct {
+		models.Pulse
+		Floor uid
+	}
+	err := s.watcher(ctx).Raw(pulseSQL, map[string]any{
+		"now": ms(now), "since": s.dialect.since(s.floor()), "silent": s.before(now, silentFor), "forgotten": s.before(now, deadFor),
+	}).Scan(&row).Error
+	if err == nil {
+		s.setFloor(models.ID(row.Floor))
+	}
+	return row.Pulse, wrap("feel the pulse", err)
 }
 
 // before is the instant before which a heartbeat is too old, on the clock that heartbeats are written by.
@@ -85,25 +110,43 @@ func (s *Store) TakeOver(ctx context.Context, self int64, now time.Time, silentF
 		return 0, wrap(operation, err)
 	}
 	var dead []int64
-	if err := s.writer(ctx).Raw("SELECT id FROM instances WHERE dead ORDER BY id").Scan(&dead).Error; err != nil {
+	if err := s.writer(ctx).Raw("SELECT id FROM instances WHERE dead AND (NOT swept OR heartbeat_at <= ?) ORDER BY id",
+		s.before(now, deadFor)).Scan(&dead).Error; err != nil {
 		return 0, wrap(operation, err)
 	}
 	total := 0
 	for _, owner := range dead {
+		n, err := s.sweep(ctx, owner, now, limit-total)
+		total += n
+		if err != nil {
+			return total, wrap(operation, err)
+		}
 		if total >= limit {
-			return total, nil
+			return total, nil // there may be more of this one
 		}
-		result := s.writer(ctx).Exec(`UPDATE deliveries SET status = 'pending', owner = 0, updated_at = ?,
-			due_at = CASE WHEN due_at < ? THEN due_at ELSE ? END
-			WHERE (organization_id, id) IN (SELECT organization_id, id FROM deliveries WHERE owner = ? AND status = 'delivering'
-				LIMIT ? `+s.dialect.skipLocked()+`)`,
-			ms(now), ms(now), ms(now), owner, limit-total)
-		if result.Error != nil {
-			return total, wrap(operation, result.Error)
+		// Swept once, and again at the very end: what it had begun to commit when it was declared dead has come in by then.
+		err = s.writer(ctx).Exec("UPDATE instances SET swept = TRUE WHERE id = ? AND NOT swept", owner).Error
+		if err == nil {
+			err = s.writer(ctx).Exec("DELETE FROM instances WHERE id = ? AND heartbeat_at <= ?", owner, s.before(now, deadFor)).Error
 		}
-		total += int(result.RowsAffected)
+		if err != nil {
+			return total, wrap(operation, err)
+		}
 	}
-	err = s.writer(ctx).Exec(`DELETE FROM instances WHERE dead AND heartbeat_at <= ?
-		AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.owner = instances.id AND d.status = 'delivering')`, s.before(now, deadFor)).Error
-	return total, wrap(operation, err)
+	return total, nil
 }
+
+// sweep gives back up to limit deliveries that are in a dead instance's hand: claimed ones, and handed over ones.
+func (s *Store) sweep(ctx context.Context, owner int64, now time.Time, limit int) (int, error) {
+	const rows = "(organization_id, id) IN (SELECT organization_id, id FROM deliveries WHERE "
+	claimed, err := s.giveBack(ctx, now, rows+"owner = ? AND owner > 0 AND due_at > 0 LIMIT ? "+s.dialect.skipLocked()+")", owner, limit)
+	if err != nil || claimed >= limit {
+		return claimed, err
+	}
+	handed, err := s.giveBack(ctx, now, rows+handedSQL+" LIMIT ? "+s.dialect.skipLocked()+")", owner, owner, limit-claimed)
+	return claimed + handed, err
+}
+
+// handedSQL is what an instance was handed and has in hand. Its cost is in what it was handed since the oldest of these.
+const handedSQL = `owner = ? AND owner > 0 AND due_at = 0 AND status = 'delivering'
+	AND id >= (SELECT handed_from FROM instances WHERE id = ?)`

@@ -76,7 +76,8 @@ func (s *Store) Deliveries(ctx context.Context, q models.DeliveryQuery) ([]model
 		query = query.Where("subscription_id = ?", uid(q.SubscriptionID))
 	}
 	if !q.EventRef.IsZero() {
-		query = query.Where("event_ref = ?", uid(q.EventRef))
+		first, last := models.DeliveryIDs(q.EventRef)
+		query = query.Where("id >= ? AND id <= ? AND event_ref = ?", uid(first), uid(last), uid(q.EventRef))
 	}
 	if q.Status != "" {
 		query = query.Where("status = ?", string(q.Status))
@@ -123,53 +124,4 @@ func between(query *gorm.DB, id, column string, from, to time.Time) *gorm.DB {
 		query = query.Where(id+" < ? AND "+column+" < ?", uid(models.FloorID(to.Add(clockSlack))), to.UnixMilli())
 	}
 	return query
-}
-
-const ledgerSQL = `
-SELECT id AS organization_id, name AS what, 0 AS kind, 0 AS n, 0 AS matched FROM organizations
-UNION ALL
-SELECT organization_id, '', 1, count(*), sum(matched) FROM events GROUP BY organization_id
-UNION ALL
-SELECT organization_id, status, 2, count(*), 0 FROM deliveries GROUP BY organization_id, status
-ORDER BY kind, what, organization_id`
-
-// Ledger counts every organization's events and deliveries at one moment, by one query, and lists them by name. It reads all of them.
-func (s *Store) Ledger(ctx context.Context) ([]models.Ledger, error) {
-	var rows []struct {
-		OrganizationID uid
-		Kind           int
-		What           string
-		N              int64
-		Matched        int64
-	}
-	err := s.read.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
-		if err := s.dialect.patient(tx); err != nil {
-			return err
-		}
-		return tx.Raw(ledgerSQL).Scan(&rows).Error
-	})
-	if err != nil {
-		return nil, wrap("count the ledger", err)
-	}
-	var list []*models.Ledger
-	byID := map[uid]*models.Ledger{}
-	for _, r := range rows {
-		l := byID[r.OrganizationID]
-		switch {
-		case r.Kind == 0:
-			l = &models.Ledger{OrganizationID: models.ID(r.OrganizationID), Organization: r.What, ByStatus: map[models.DeliveryStatus]int64{}}
-			byID[r.OrganizationID] = l
-			list = append(list, l)
-		case l == nil: // nothing of a tenant can exist without it
-		case r.Kind == 1:
-			l.Events, l.Expected = r.N, r.Matched
-		case r.Kind == 2:
-			l.ByStatus[models.DeliveryStatus(r.What)] = r.N
-		}
-	}
-	out := make([]models.Ledger, len(list))
-	for i, l := range list {
-		out[i] = *l
-	}
-	return out, nil
 }

@@ -35,16 +35,19 @@ type Store struct {
 	// instance itself, read for whoever asks. On Postgres write and watch are the same, and read stands alone, so that no number of
 	// slow lists keeps a heartbeat waiting. On SQLite accept and write are, and have the one connection that writes, and watch and
 	// read are.
-	accept, write, watch, read *gorm.DB
-	dialect                    dialect
-	keys                       *keyring
-	now                        func() time.Time
-	newID                      func() models.ID
-	logger                     *slog.Logger
-	closers                    []*sql.DB
+	accept, record, write, watch, read *gorm.DB
+	dialect                            dialect
+	keys                               *keyring
+	now                                func() time.Time
+	newID                              func() models.ID
+	logger                             *slog.Logger
+	closers                            []*sql.DB
 
 	statements atomic.Int64
 	process    processLock
+	hints      hints
+	queueFloor atomic.Pointer[models.ID] // see floor
+	lostSave   atomic.Int64              // when a save last ended with an error, in epoch milliseconds
 
 	backlogMu sync.Mutex
 	// backlogAfter is where the last Backlog stopped for its limit, so that the next goes on from there.
@@ -98,7 +101,7 @@ func (s *Store) Close() error {
 // Ping reports whether the database answers; an error has the code unavailable. It does not wait for a connection of the readers:
 // lists that are slow do not make an instance unfit.
 func (s *Store) Ping(ctx context.Context) error {
-	for _, db := range []*gorm.DB{s.accept, s.write} {
+	for _, db := range []*gorm.DB{s.accept, s.record, s.write} {
 		conns, err := db.DB()
 		if err == nil {
 			err = conns.PingContext(ctx)

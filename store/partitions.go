@@ -16,12 +16,19 @@ import (
 // partitionLock is the advisory lock under which partitions are made.
 const partitionLock int64 = 0x686f6f6b_72706172
 
+// insertOnly are the settings of partitions whose rows are inserted and left alone until retention empties or drops them. A vacuum comes
+// past each part soon after it was written, when it has grown by a twentieth, and freezes it at once. That costs no more time than
+// a vacuum that does not (0.4 s for 500,000 rows). Without it the whole day would be read and written once more when its
+// transactions are 200 million old, which is after some days of load, by a vacuum that does not give way to anybody.
+const insertOnly = "WITH (autovacuum_freeze_min_age = 0, autovacuum_vacuum_insert_scale_factor = 0.05, " +
+	"toast.autovacuum_freeze_min_age = 0, toast.autovacuum_vacuum_insert_scale_factor = 0.05)"
+
 // partitioned names each partitioned table, its partition column and the settings of its partitions, which Postgres does not
-// inherit; the first migration says why.
+// inherit; the first migration explains those of deliveries, which are frozen by the same reasoning.
 var partitioned = [...]struct{ table, column, settings string }{
-	{"events", "ref", ""},
-	{"deliveries", "id", "WITH (fillfactor = 85, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0)"},
-	{"attempts", "delivery_id", ""},
+	{"events", "ref", insertOnly},
+	{"deliveries", "id", "WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0, autovacuum_freeze_min_age = 0)"},
+	{"attempts", "delivery_id", insertOnly},
 }
 
 // How hard one partition is tried for. Failure policy: attaching waits for the statements that use the table, and all later ones wait

@@ -101,7 +101,7 @@ func TestHeartbeatsBesideReads(t *testing.T) {
 	require.Equal(t, models.CodeUnavailable, models.CodeOf(err), "a list waits")
 	own, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	require.NoError(t, s.Heartbeat(own, owner))
+	require.NoError(t, s.Heartbeat(own, owner, models.ID{}))
 	_, err = s.Pulse(own, time.Now(), time.Hour)
 	require.NoError(t, err)
 	_, err = s.ChangedSince(own, 0)

@@ -25,6 +25,8 @@ func TestRecordGoesByThePrimaryKey(t *testing.T) {
 	require.NoError(t, s.CreateOrganization(ctx, org))
 	sub := &models.Subscription{OrganizationID: org.ID, Enabled: true, Format: models.FormatYousign}
 	require.NoError(t, s.CreateSubscription(ctx, sub, 0, models.ID{}))
+	owner, err := s.RegisterInstance(ctx, "a")
+	require.NoError(t, err)
 	accept := func(n int) []models.Result {
 		var batch []*models.Accepted
 		var results []models.Result
@@ -32,7 +34,7 @@ func TestRecordGoesByThePrimaryKey(t *testing.T) {
 			ref := storetest.NewID()
 			d := models.Delivery{
 				ID: storetest.NewID(), OrganizationID: org.ID, EventRef: ref, EventID: ref, EventName: "a", SubscriptionID: sub.ID,
-				SubscriptionVersion: 1, Status: models.StatusDelivering, Owner: 1, CreatedAt: now, DueAt: now,
+				SubscriptionVersion: 1, Status: models.StatusDelivering, Owner: owner, CreatedAt: now,
 			}
 			batch = append(batch, &models.Accepted{
 				Event:      models.Event{ID: ref, Ref: ref, OrganizationID: org.ID, Name: "a", AcceptedAt: now, Matched: 1, Data: []byte(`{}`)},
@@ -64,7 +66,7 @@ func TestRecordGoesByThePrimaryKey(t *testing.T) {
 	}
 	busy := accept(400)
 	check("nothing known, 3,000 rows", accept(400)[:150])
-	_, err := s.Rows(ctx, "ANALYZE deliveries")
+	_, err = s.Rows(ctx, "ANALYZE deliveries")
 	require.NoError(t, err)
 	check("known, and newer rows than known", append(accept(400), busy[:50]...))
 }

@@ -17,9 +17,10 @@ import (
 // by connections of their own, so that no backlog can keep them waiting, and lists are read by others again, so that none keeps a
 // heartbeat waiting: an instance that can't send them is declared dead.
 const (
-	maxPostgresConns = 12 // recorders, claims, heartbeats, changes
-	maxReadConns     = 6  // lists and look-ups of the API
-	maxAcceptConns   = 4  // committers of events, and one more for each that waits for another's idempotency key
+	maxPostgresConns = 8 // claims, heartbeats, changes
+	maxRecordConns   = 4 // committers of outcomes
+	maxReadConns     = 6 // lists and look-ups of the API
+	maxAcceptConns   = 4 // committers of events, and one more for each that waits for another's idempotency key
 )
 
 // sessionSetup runs once per connection.
@@ -32,7 +33,10 @@ const (
 //     few rows wins over one that looks at many, also in a table that is still small: going through a batch's many columns for each
 //     row of a table is quadratic, and far dearer than the planner thinks.
 //   - jit off: compiling takes longer than any of these statements.
-//   - idle_in_transaction_session_timeout: an instance that hangs must not hold the revision's lock for ever.
+//   - idle_in_transaction_session_timeout: an instance that was suspended in the middle of a transaction must not hold for long what others
+//     wait for: the revision, deliveries that it was about to claim, and above all the keys of events that their publishers send again
+//     through other instances, whose commits would stand still. The statements of a transaction follow one another at once, so five seconds
+//     without one are a standstill.
 const sessionSetup = `
 SET enable_hashjoin = off;
 SET enable_mergejoin = off;
@@ -42,12 +46,12 @@ SET enable_material = off;
 SET random_page_cost = 1.1;
 SET cpu_tuple_cost = 1;
 SET jit = off;
-SET idle_in_transaction_session_timeout = '60s';
+SET idle_in_transaction_session_timeout = '5s';
 SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off';`
 
 // How prepared statements are planned. Those that look for deliveries are planned at each run, for a third of a millisecond: a
 // plan made while a day's partition was empty takes any index for as good as another, and would go on doing so when the day has
-// come. Those that accept events look for nothing but keys, and keep their plan.
+// come. Those that accept events and record outcomes go by primary keys and nothing else, and keep their plan.
 const (
 	planEachRun = "SET plan_cache_mode = force_custom_plan;"
 	planOnce    = "SET plan_cache_mode = force_generic_plan;"
@@ -91,10 +95,14 @@ func (s *Store) openPostgres(url string) error {
 	if s.accept, err = open(planOnce, maxAcceptConns); err != nil {
 		return fmt.Errorf("set up gorm: %w", err)
 	}
+	if s.record, err = open(planOnce, maxRecordConns); err != nil {
+		return fmt.Errorf("set up gorm: %w", err)
+	}
 	if s.read, err = open(planEachRun+readTimeout, maxReadConns); err != nil {
 		return fmt.Errorf("set up gorm: %w", err)
 	}
 	s.watch = s.write
+	s.openHints(config)
 	return nil
 }
 

@@ -22,17 +22,23 @@ func (postgresDialect) idIn(column string, ids []models.ID) clause.Expr {
 	return clause.Expr{SQL: column + " = ANY(?::uuid[])", Vars: []any{uidArray{ids}}}
 }
 
+// since is what lets the planner leave out the partitions of earlier days.
+func (postgresDialect) since(floor models.ID) clause.Expr {
+	return clause.Expr{SQL: "id >= ?", Vars: []any{uid(floor)}}
+}
+
 func (postgresDialect) clock(time.Time) clause.Expr {
 	return clause.Expr{SQL: "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"}
 }
 
-// saveEventsSQL is one statement and so one transaction: the gate is open while the rules are not ahead of the caller and no
-// publishing key is revoked; through it go the events and the deliveries, each as a few arrays. The gate is evaluated once.
+// saveEventsSQL is one statement and so one transaction: through the gate, which is looked at once, go the events, the deliveries and
+// the entries of the ledger, each as a few arrays.
 const saveEventsSQL = `
 WITH gate AS (
   SELECT 1 FROM revisions
   WHERE id = 1 AND value <= $1
     AND NOT EXISTS (SELECT 1 FROM api_keys WHERE id = ANY($2::uuid[]) AND revoked_at <> 0)
+    AND (SELECT count(*) FROM instances WHERE id = ANY($32::bigint[]) AND NOT dead) = cardinality($32::bigint[])
 ), e AS (
   INSERT INTO events (organization_id, ref, id, workspace_id, published_by, accepted_at, happened_at, matched, sandbox, name,
                       scope, entity_key, data)
@@ -46,15 +52,22 @@ WITH gate AS (
                        $23::bigint[], $24::bigint[], $25::int[], $26::int[], $27::boolean[], $28::boolean[], $29::text[],
                        $30::text[], $31::text[])
   WHERE EXISTS (SELECT 1 FROM gate)
+), l AS (
+  INSERT INTO ledger_entries (organization_id, events, matched, pending, delivering)
+  SELECT * FROM unnest($33::uuid[], $34::bigint[], $35::bigint[], $36::bigint[], $37::bigint[])
+  WHERE EXISTS (SELECT 1 FROM gate)
 )
 SELECT count(*) FROM gate`
 
 func (postgresDialect) saveEvents(
-	ctx context.Context, db gorm.ConnPool, revision int64, publishers []models.ID, batch []*models.Accepted,
+	ctx context.Context, db gorm.ConnPool, g *gate, batch []*models.Accepted,
 ) (bool, error) {
-	args := []any{revision, uidArray{publishers}}
+	args := make([]any, 0, 37)
+	args = append(args, g.revision, uidArray{g.publishers})
 	args = append(args, eventColumns(batch)...)
 	args = append(args, deliveryColumns(batch)...)
+	args = append(args, append([]int64{}, g.owners...)) // never NULL
+	args = append(args, entryColumns(accepted(batch))...)
 	var open int64
 	err := db.QueryRowContext(ctx, saveEventsSQL, args...).Scan(&open)
 	return open == 1, err
@@ -99,7 +112,7 @@ func deliveryColumns(batch []*models.Accepted) []any {
 		for k := range a.Deliveries {
 			d := &a.Deliveries[k]
 			org[i], id[i], ref[i], event[i], sub[i] = d.OrganizationID, d.ID, d.EventRef, d.EventID, d.SubscriptionID
-			due[i], owner[i], created[i], updated[i] = ms(d.DueAt), d.Owner, ms(d.CreatedAt), ms(d.UpdatedAt)
+			due[i], owner[i], created[i], updated[i] = dueAt(d.Status, d.DueAt, d.CreatedAt), d.Owner, ms(d.CreatedAt), ms(d.UpdatedAt)
 			version[i], attempts[i] = int32(d.SubscriptionVersion), int32(d.Attempts) // #nosec G115 -- small counts
 			sandbox[i], owed[i] = d.Sandbox, d.Owed
 			status[i], reason[i], name[i] = string(d.Status), string(d.Reason), d.EventName
@@ -115,6 +128,17 @@ func deliveryColumns(batch []*models.Accepted) []any {
 		due, owner, created, updated, version, attempts,
 		sandbox, owed, status, reason, name,
 	}
+}
+
+func entryColumns(list []entry) []any {
+	n := len(list)
+	org, events, matched := make([]models.ID, n), make([]int64, n), make([]int64, n)
+	pending, delivering := make([]int64, n), make([]int64, n)
+	for i := range list {
+		e := &list[i]
+		org[i], events[i], matched[i], pending[i], delivering[i] = e.org, e.events, e.matched, e.pending, e.delivering
+	}
+	return []any{uidArray{org}, events, matched, pending, delivering}
 }
 
 // takeKeysSQL waits for concurrent transactions that hold one of the keys. The keys come sorted, so two batches with the same keys

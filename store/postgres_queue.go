@@ -15,23 +15,29 @@ import (
 // counts is a parameter of type int[] or bigint[]; a struct because gorm takes slices apart.
 type counts struct{ pgtype.FlatArray[int64] }
 
-// claimSQL takes each subscription's oldest due rows by the queue's index, passing over rows that another claim has locked. The
-// event is read by its key, one at a time: OFFSET 0 keeps the planner from joining all events instead.
+// claimSQL takes each subscription's oldest due rows by the queue's index, passing over rows that another claim has locked, and none for
+// an owner that was declared dead. The event is read by its key, one at a time: OFFSET 0 keeps the planner from joining all events
+// instead. What moves goes into the ledger.
 const claimSQL = `
 WITH due AS (
-  SELECT d.organization_id, d.id
+  SELECT d.organization_id, d.id, d.status
   FROM unnest(?::uuid[], ?::bigint[]) AS want (subscription_id, most)
   CROSS JOIN LATERAL (
-    SELECT q.organization_id, q.id FROM deliveries q
-    WHERE q.subscription_id = want.subscription_id AND q.status IN ('pending', 'retrying') AND q.due_at <= ?
+    SELECT q.organization_id, q.id, q.status FROM deliveries q
+    WHERE q.subscription_id = want.subscription_id AND q.due_at > 0 AND q.owner = 0 AND q.due_at <= ? AND q.id >= ?
     ORDER BY q.due_at, q.id LIMIT want.most
     FOR UPDATE SKIP LOCKED
   ) d
+  WHERE EXISTS (SELECT 1 FROM instances i WHERE i.id = ? AND NOT i.dead)
 ), mine AS (
   UPDATE deliveries d SET status = 'delivering', owner = ?, updated_at = ?
-  FROM due WHERE d.organization_id = due.organization_id AND d.id = due.id
+  FROM due WHERE d.organization_id = due.organization_id AND d.id = due.id AND d.id >= ?
   RETURNING d.due_at, d.owner, d.created_at, d.updated_at, d.organization_id, d.id, d.event_ref, d.event_id, d.subscription_id,
-            d.subscription_version, d.attempts, d.sandbox, d.owed, d.status, d.reason, d.event_name
+            d.subscription_version, d.attempts, d.sandbox, d.owed, d.status, d.reason, d.event_name, due.status AS was
+), l AS (
+  INSERT INTO ledger_entries (organization_id, delivering, pending, retrying)
+  SELECT organization_id, count(*), -count(*) FILTER (WHERE was = 'pending'), -count(*) FILTER (WHERE was = 'retrying')
+  FROM mine GROUP BY organization_id
 )
 SELECT mine.*, coalesce(e.accepted_at, 0) AS accepted_at, coalesce(e.happened_at, 0) AS happened_at, coalesce(e.matched, 0) AS matched,
        e.workspace_id, e.published_by, coalesce(e.scope, '') AS scope, coalesce(e.entity_key, '') AS event_entity, e.data,
@@ -42,26 +48,30 @@ LEFT JOIN LATERAL (
   FROM events ev WHERE ev.organization_id = mine.organization_id AND ev.ref = mine.event_ref OFFSET 0
 ) e ON true`
 
-func (postgresDialect) claim(_ context.Context, tx *gorm.DB, owner int64, now time.Time, wants []models.Want) ([]claimedRow, error) {
+func (postgresDialect) claim(
+	tx *gorm.DB, owner int64, floor models.ID, now time.Time, wants []models.Want,
+) ([]claimedRow, error) {
 	ids, most := make([]models.ID, len(wants)), make([]int64, len(wants))
 	for i, w := range wants {
 		ids[i], most[i] = w.SubscriptionID, int64(w.Limit)
 	}
 	var rows []claimedRow
-	err := tx.Raw(claimSQL, uidArray{ids}, counts{most}, ms(now), owner, ms(now)).Scan(&rows).Error
+	err := tx.Raw(claimSQL, uidArray{ids}, counts{most}, ms(now), uid(floor), owner, owner, ms(now), uid(floor)).Scan(&rows).Error
 	return rows, err
 }
 
 // recordSQL is one statement and so one transaction. Each result updates its row if owner, status and the attempts made so far still
-// say that it is ours; only from the updated ones come attempts. It answers with how many were updated, and which where not all were. The bounds of the
-// ids limit it to the partitions of those days.
+// say that it is ours; only from the updated ones come attempts and the entries of the ledger. It answers with how many were updated, and
+// which where not all were. The bounds of the ids limit it to the partitions of those days.
+//
+// A delivery that was handed over and has ended keeps its owner and its due_at of 0: then no index has to change. See the schema.
 //
 // The conditions on owner, attempts and status are written so that both concern the results too. As conditions on the row alone they would let
 // the planner believe that hardly any row is left, begin with those, and compare each with every result.
 const recordSQL = `
 WITH u AS (
   UPDATE deliveries d
-  SET status = r.status, owner = 0, due_at = r.due_at, owed = r.owed, reason = r.reason, attempts = d.attempts + r.sent, updated_at = $1
+  SET status = r.status, owner = CASE WHEN r.due_at > 0 THEN 0 ELSE d.owner END, due_at = r.due_at, owed = r.owed, reason = r.reason, attempts = d.attempts + r.sent, updated_at = $1
   FROM unnest($2::uuid[], $3::uuid[], $4::bigint[], $5::text[], $6::bigint[], $7::boolean[], $8::text[], $9::int[], $10::bigint[],
               $11::boolean[], $12::boolean[], $13::int[], $14::int[], $15::int[], $16::int[], $17::int[], $18::int[], $19::int[],
               $20::int[], $21::text[], $22::text[], $23::text[], $24::text[], $25::text[], $26::bytea[], $27::int[])
@@ -71,7 +81,7 @@ WITH u AS (
   WHERE d.organization_id = r.organization_id AND d.id = r.id
     AND d.owner + 0 = r.owner AND d.attempts + 0 = r.made AND d.status = 'delivering' || left(r.status, 0)
     AND d.id >= $28 AND d.id < $29
-  RETURNING d.organization_id, d.id, d.attempts, r.sent, r.started_at, r.success, r.body_truncated, r.status_code, r.redirects,
+  RETURNING d.organization_id, d.id, d.status, d.attempts, r.sent, r.started_at, r.success, r.body_truncated, r.status_code, r.redirects,
             r.retry_after_ms, r.dns_us, r.connect_us, r.tls_us, r.first_byte_us, r.total_us, r.why, r.detail, r.endpoint,
             r.request_headers, r.response_headers, r.response_body, r.place
 ), a AS (
@@ -83,6 +93,12 @@ WITH u AS (
          nullif(total_us, 0), nullif(why, ''), nullif(detail, ''), nullif(endpoint, ''), nullif(request_headers, ''),
          nullif(response_headers, ''), nullif(response_body, '')
   FROM u WHERE sent = 1
+), l AS (
+  INSERT INTO ledger_entries (organization_id, delivering, pending, retrying, parked, delivered, failed, canceled)
+  SELECT organization_id, -count(*), count(*) FILTER (WHERE status = 'pending'), count(*) FILTER (WHERE status = 'retrying'),
+         count(*) FILTER (WHERE status = 'parked'), count(*) FILTER (WHERE status = 'delivered'),
+         count(*) FILTER (WHERE status = 'failed'), count(*) FILTER (WHERE status = 'canceled')
+  FROM u GROUP BY organization_id
 )
 SELECT count(*), CASE WHEN count(*) < $30 THEN array_agg(place) END FROM u`
 
@@ -92,7 +108,7 @@ func recordArguments(now time.Time, rs []models.Result) []any {
 		ids[i] = rs[i].Delivery.ID
 	}
 	from, to := bounds(ids)
-	args := append([]any{ms(now)}, resultColumns(rs, ids)...)
+	args := append([]any{ms(now)}, resultColumns(now, rs, ids)...)
 	args = append(args, attemptColumns(rs)...)
 	made := make([]int32, len(rs))
 	for i := range rs {
@@ -124,14 +140,14 @@ func (postgresDialect) record(ctx context.Context, db *gorm.DB, now time.Time, r
 	return fenced, nil
 }
 
-func resultColumns(rs []models.Result, ids []models.ID) []any {
+func resultColumns(now time.Time, rs []models.Result, ids []models.ID) []any {
 	n := len(rs)
 	org, owner, due := make([]models.ID, n), make([]int64, n), make([]int64, n)
 	status, reason := make([]string, n), make([]string, n)
 	owed, sent := make([]bool, n), make([]int32, n)
 	for i := range rs {
 		r := &rs[i]
-		org[i], owner[i], due[i] = r.Delivery.OrganizationID, r.Delivery.Owner, ms(r.DueAt)
+		org[i], owner[i], due[i] = r.Delivery.OrganizationID, r.Delivery.Owner, dueAt(r.Status, r.DueAt, now)
 		status[i], reason[i], owed[i] = string(r.Status), string(r.Reason), r.Owed
 		if r.Attempt != nil {
 			sent[i] = 1

@@ -47,7 +47,7 @@ func (s *Store) Claim(ctx context.Context, owner int64, now time.Time, wants []m
 	}
 	var jobs []models.Job
 	err := s.tx(ctx, func(tx *gorm.DB) error {
-		rows, err := s.dialect.claim(ctx, tx, owner, now, wants)
+		rows, err := s.dialect.claim(tx, owner, s.floor(), now, wants)
 		if err != nil {
 			return err
 		}
@@ -115,16 +115,18 @@ func (s *Store) jobs(tx *gorm.DB, rows []claimedRow) ([]models.Job, error) {
 // giveUp ends deliveries whose event or subscription is no longer there. Failure policy: they fail and are logged, because an error
 // would come back at every claim and hold up the lanes of others.
 func (s *Store) giveUp(tx *gorm.DB, lost []models.Delivery) error {
+	var moved entries
 	for i := range lost {
 		d := &lost[i]
+		moved.move(d.OrganizationID, models.StatusDelivering, models.StatusFailed)
 		s.logger.ErrorContext(tx.Statement.Context, "store.delivery_lost", "delivery", d.ID.String(), "event_ref", d.EventRef.String())
-		err := tx.Exec(`UPDATE deliveries SET status = 'failed', reason = ?, owner = 0, due_at = 0, owed = FALSE
+		err := tx.Exec(`UPDATE deliveries SET status = 'failed', reason = ?, due_at = 0, owed = FALSE
 			WHERE organization_id = ? AND id = ?`, models.ReasonInvalid, uid(d.OrganizationID), uid(d.ID)).Error
 		if err != nil {
 			return err
 		}
 	}
-	return nil
+	return s.dialect.enter(tx, moved.list)
 }
 
 // Record stores results in one transaction: the new state of each delivery that is still delivering, owned by who says so, and at
@@ -135,7 +137,7 @@ func (s *Store) Record(ctx context.Context, results []models.Result) (fenced []m
 	if len(results) == 0 {
 		return nil, nil
 	}
-	places, err := s.dialect.record(ctx, s.writer(ctx), s.now(), results)
+	places, err := s.dialect.record(ctx, s.record.WithContext(ctx), s.now(), results)
 	if err != nil {
 		return nil, wrap("record results", err)
 	}
@@ -145,20 +147,40 @@ func (s *Store) Record(ctx context.Context, results []models.Result) (fenced []m
 	return fenced, nil
 }
 
-// Release gives deliveries back that this owner claimed and did not send: pending, due now at the latest, and nothing counted.
+// Release gives deliveries back that this owner has in hand and did not send: pending, due now at the latest, and nothing counted.
 // Those that are not this owner's any more are left alone.
 func (s *Store) Release(ctx context.Context, owner int64, ids []models.ID, now time.Time) error {
 	for part := range slices.Chunk(ids, 1000) {
 		from, to := bounds(part)
-		err := s.writer(ctx).Exec(`UPDATE deliveries SET status = 'pending', owner = 0, updated_at = ?,
-			due_at = CASE WHEN due_at < ? THEN due_at ELSE ? END
-			WHERE owner = ? AND status = 'delivering' AND id >= ? AND id < ? AND ?`,
-			ms(now), ms(now), ms(now), owner, uid(from), uid(to), s.dialect.idIn("id", part)).Error
+		_, err := s.giveBack(ctx, now, "owner = ? AND status = 'delivering' AND id >= ? AND id < ? AND ?",
+			owner, uid(from), uid(to), s.dialect.idIn("id", part))
 		if err != nil {
 			return wrap("release deliveries", err)
 		}
 	}
 	return nil
+}
+
+// giveBack makes deliveries in an instance's hand wait again, at their place in the queue: one that was handed over, at that of its
+// acceptance. It returns how many.
+func (s *Store) giveBack(ctx context.Context, now time.Time, condition string, args ...any) (int, error) {
+	var orgs []uid
+	err := s.tx(ctx, func(tx *gorm.DB) error {
+		orgs = nil
+		all := append([]any{ms(now), ms(now), ms(now), ms(now)}, args...)
+		err := tx.Raw(`UPDATE deliveries SET status = 'pending', owner = 0, updated_at = ?,
+			due_at = CASE WHEN due_at = 0 AND created_at < ? THEN created_at WHEN due_at > 0 AND due_at < ? THEN due_at ELSE ? END
+			WHERE `+condition+` RETURNING organization_id`, all...).Scan(&orgs).Error
+		if err != nil {
+			return err
+		}
+		var moved entries
+		for _, org := range orgs {
+			moved.move(models.ID(org), models.StatusDelivering, models.StatusPending)
+		}
+		return s.dialect.enter(tx, moved.list)
+	})
+	return len(orgs), err
 }
 
 // bounds are the first id of the earliest day, and of the day after the latest. A condition between them, the second excluded, limits
@@ -182,18 +204,19 @@ func bounds(ids []models.ID) (from, to models.ID) {
 // number of subscriptions and not of deliveries. The first queued row of each is the oldest due.
 const backlogSQL = `
 WITH RECURSIVE lanes (subscription_id) AS (
-  SELECT (SELECT subscription_id FROM deliveries WHERE status IN ('pending', 'retrying') AND subscription_id > ?
+  SELECT (SELECT subscription_id FROM deliveries WHERE due_at > 0 AND owner = 0 AND @since AND subscription_id > @after
           ORDER BY subscription_id LIMIT 1)
   UNION ALL
-  SELECT (SELECT d.subscription_id FROM deliveries d WHERE d.status IN ('pending', 'retrying') AND d.subscription_id > lanes.subscription_id
+  SELECT (SELECT d.subscription_id FROM deliveries d
+          WHERE d.due_at > 0 AND d.owner = 0 AND @since AND d.subscription_id > lanes.subscription_id
           ORDER BY d.subscription_id LIMIT 1)
   FROM lanes WHERE lanes.subscription_id IS NOT NULL
 )
 SELECT subscription_id FROM lanes
 WHERE subscription_id IS NOT NULL
-  AND (SELECT d.due_at FROM deliveries d WHERE d.status IN ('pending', 'retrying') AND d.subscription_id = lanes.subscription_id
-       ORDER BY d.due_at LIMIT 1) <= ?
-LIMIT ?`
+  AND (SELECT d.due_at FROM deliveries d WHERE d.due_at > 0 AND d.owner = 0 AND @since AND d.subscription_id = lanes.subscription_id
+       ORDER BY d.due_at LIMIT 1) <= @now
+LIMIT @limit`
 
 // Backlog lists up to limit subscriptions that have queued deliveries which are due. Where there are more, the next call goes on
 // after the last one listed, so each gets its turn.
@@ -227,7 +250,10 @@ func (s *Store) backlog(ctx context.Context, now time.Time, after models.ID, lim
 	if after.IsZero() {
 		after[15] = 1
 	}
-	if err := s.watcher(ctx).Raw(backlogSQL, uid(after), ms(now), limit).Scan(&ids).Error; err != nil {
+	err := s.watcher(ctx).Raw(backlogSQL, map[string]any{
+		"since": s.dialect.since(s.floor()), "after": uid(after), "now": ms(now), "limit": limit,
+	}).Scan(&ids).Error
+	if err != nil {
 		return nil, err
 	}
 	list := make([]models.ID, len(ids))

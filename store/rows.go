@@ -65,6 +65,17 @@ func instant(ms int64) time.Time {
 	return time.UnixMilli(ms).UTC()
 }
 
+// dueAt is the column of that name: positive exactly in a row that waits in the queue, or was claimed from it. See the schema.
+func dueAt(status models.DeliveryStatus, due, otherwise time.Time) int64 {
+	if status != models.StatusPending && status != models.StatusRetrying {
+		return 0
+	}
+	if due.IsZero() {
+		due = otherwise
+	}
+	return max(ms(due), 1)
+}
+
 type organizationRow struct {
 	ID                uid `gorm:"primaryKey"`
 	Name              string

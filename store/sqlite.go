@@ -56,7 +56,7 @@ func (s *Store) openSQLite(ctx context.Context, path string) error {
 	if s.write, err = open(false, 1); err != nil {
 		return wrap("open the database file", err)
 	}
-	s.accept = s.write
+	s.accept, s.record = s.write, s.write
 	if s.read, err = open(true, max(4, runtime.GOMAXPROCS(0))); err != nil {
 		return wrap("open the database file", err)
 	}

@@ -26,6 +26,9 @@ func (*sqliteDialect) idIn(column string, ids []models.ID) clause.Expr {
 	return clause.Expr{SQL: column + " IN ?", Vars: []any{list}}
 }
 
+// since is no condition: there is one table, and its indexes lead to the live ones however old.
+func (*sqliteDialect) since(models.ID) clause.Expr { return clause.Expr{SQL: "true"} }
+
 func (*sqliteDialect) clock(now time.Time) clause.Expr {
 	return clause.Expr{SQL: "?", Vars: []any{ms(now)}}
 }
@@ -50,38 +53,41 @@ func chunks(n int, fn func(from, to int) error) error {
 	return nil
 }
 
-// gateSQL is true while the rules are not ahead of the caller and no publishing key is revoked.
-func gateSQL(publishers []models.ID) string {
-	gate := "(SELECT value FROM revisions WHERE id = 1) <= ?"
-	if len(publishers) > 0 {
-		gate += " AND NOT EXISTS (SELECT 1 FROM api_keys WHERE revoked_at <> 0 AND id IN (?" + strings.Repeat(",?", len(publishers)-1) + "))"
+// sql is a condition that is true while the gate is open.
+func (g *gate) sql() (condition string, args []any) {
+	condition, args = "(SELECT value FROM revisions WHERE id = 1) <= ?", []any{g.revision}
+	if n := len(g.publishers); n > 0 {
+		condition += " AND NOT EXISTS (SELECT 1 FROM api_keys WHERE revoked_at <> 0 AND id IN " + values(1, n) + ")"
+		for _, id := range g.publishers {
+			args = append(args, uid(id))
+		}
 	}
-	return gate
-}
-
-func gateArgs(revision int64, publishers []models.ID) []any {
-	args := []any{revision}
-	for _, id := range publishers {
-		args = append(args, uid(id))
+	if n := len(g.owners); n > 0 {
+		condition += " AND (SELECT count(*) FROM instances WHERE NOT dead AND id IN " + values(1, n) + ") = ?"
+		for _, o := range g.owners {
+			args = append(args, o)
+		}
+		args = append(args, n)
 	}
-	return args
+	return condition, args
 }
 
 // saveEvents puts the gate into the first insert, which saves a statement for the lone event. Nothing can change in between: the
 // transaction has the write lock.
 func (*sqliteDialect) saveEvents(
-	ctx context.Context, db gorm.ConnPool, revision int64, publishers []models.ID, batch []*models.Accepted,
+	ctx context.Context, db gorm.ConnPool, g *gate, batch []*models.Accepted,
 ) (bool, error) {
+	condition, conditionArgs := g.sql()
 	if len(batch) == 0 {
 		var open bool
-		err := db.QueryRowContext(ctx, "SELECT "+gateSQL(publishers), gateArgs(revision, publishers)...).Scan(&open)
+		err := db.QueryRowContext(ctx, "SELECT "+condition, conditionArgs...).Scan(&open)
 		return open, err
 	}
 	open := true
 	err := chunks(len(batch), func(from, to int) error {
 		query := `INSERT INTO events (organization_id, ref, id, workspace_id, published_by, accepted_at, happened_at, matched, sandbox, name,
 			scope, entity_key, data) `
-		args := make([]any, 0, (to-from)*13+1+len(publishers))
+		args := make([]any, 0, (to-from)*13+len(conditionArgs))
 		for _, a := range batch[from:to] {
 			e := &a.Event
 			args = append(args, uid(e.OrganizationID), uid(e.Ref), uid(e.ID), uid(e.WorkspaceID), uid(e.PublishedBy),
@@ -91,8 +97,8 @@ func (*sqliteDialect) saveEvents(
 			_, err := db.ExecContext(ctx, query+"VALUES "+values(to-from, 13), args...)
 			return err
 		}
-		args = append(args, gateArgs(revision, publishers)...)
-		result, err := db.ExecContext(ctx, query+"SELECT * FROM (VALUES "+values(to-from, 13)+") WHERE "+gateSQL(publishers), args...)
+		args = append(args, conditionArgs...)
+		result, err := db.ExecContext(ctx, query+"SELECT * FROM (VALUES "+values(to-from, 13)+") WHERE "+condition, args...)
 		if err != nil {
 			return err
 		}
@@ -121,7 +127,7 @@ func saveDeliveriesSQLite(ctx context.Context, db gorm.ConnPool, batch []*models
 	return chunks(len(all), func(from, to int) error {
 		args := make([]any, 0, (to-from)*16)
 		for _, d := range all[from:to] {
-			args = append(args, uid(d.OrganizationID), uid(d.ID), uid(d.EventRef), uid(d.EventID), uid(d.SubscriptionID), ms(d.DueAt),
+			args = append(args, uid(d.OrganizationID), uid(d.ID), uid(d.EventRef), uid(d.EventID), uid(d.SubscriptionID), dueAt(d.Status, d.DueAt, d.CreatedAt),
 				d.Owner, ms(d.CreatedAt), ms(d.UpdatedAt), d.SubscriptionVersion, d.Attempts, d.Sandbox, d.Owed, string(d.Status),
 				string(d.Reason), d.EventName)
 		}

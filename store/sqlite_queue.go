@@ -13,14 +13,17 @@ const deliveryColumnsSQL = `due_at, owner, created_at, updated_at, organization_
 	subscription_version, attempts, sandbox, owed, status, reason, event_name`
 
 // claim goes subscription by subscription. There is no one to skip: the transaction has the write lock.
-func (*sqliteDialect) claim(_ context.Context, tx *gorm.DB, owner int64, now time.Time, wants []models.Want) ([]claimedRow, error) {
+func (*sqliteDialect) claim(
+	tx *gorm.DB, owner int64, _ models.ID, now time.Time, wants []models.Want,
+) ([]claimedRow, error) {
 	var claimed []claimedRow
 	for _, w := range wants {
 		var rows []deliveryRow
 		err := tx.Raw(`UPDATE deliveries SET status = 'delivering', owner = ?, updated_at = ?
 			WHERE (organization_id, id) IN (SELECT organization_id, id FROM deliveries
-				WHERE subscription_id = ? AND status IN ('pending', 'retrying') AND due_at <= ? ORDER BY due_at, id LIMIT ?)
-			RETURNING `+deliveryColumnsSQL, owner, ms(now), uid(w.SubscriptionID), ms(now), w.Limit).Scan(&rows).Error
+				WHERE subscription_id = ? AND due_at > 0 AND owner = 0 AND due_at <= ? ORDER BY due_at, id LIMIT ?)
+			AND EXISTS (SELECT 1 FROM instances i WHERE i.id = ? AND NOT i.dead)
+			RETURNING `+deliveryColumnsSQL, owner, ms(now), uid(w.SubscriptionID), ms(now), w.Limit, owner).Scan(&rows).Error
 		if err != nil {
 			return nil, err
 		}
@@ -83,11 +86,11 @@ func recordStatesSQLite(ctx context.Context, pool gorm.ConnPool, now time.Time, 
 		if r.Attempt != nil {
 			sent = 1
 		}
-		args = append(args, uid(r.Delivery.OrganizationID), uid(r.Delivery.ID), r.Delivery.Owner, string(r.Status), ms(r.DueAt), r.Owed,
+		args = append(args, uid(r.Delivery.OrganizationID), uid(r.Delivery.ID), r.Delivery.Owner, string(r.Status), dueAt(r.Status, r.DueAt, now), r.Owed,
 			string(r.Reason), sent, r.Delivery.Attempts)
 	}
-	rows, err := pool.QueryContext(ctx, `UPDATE deliveries SET status = r.column4, owner = 0, due_at = r.column5, owed = r.column6,
-		reason = r.column7, attempts = attempts + r.column8, updated_at = ?
+	rows, err := pool.QueryContext(ctx, `UPDATE deliveries SET status = r.column4, owner = CASE WHEN r.column5 > 0 THEN 0 ELSE owner END,
+		due_at = r.column5, owed = r.column6, reason = r.column7, attempts = attempts + r.column8, updated_at = ?
 		FROM (VALUES `+values(len(rs), 9)+`) AS r
 		WHERE deliveries.organization_id = r.column1 AND deliveries.id = r.column2 AND +deliveries.owner = r.column3
 		  AND +deliveries.status = 'delivering' AND deliveries.attempts = r.column9

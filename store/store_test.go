@@ -4,12 +4,14 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"gorm.io/gorm"
 
 	"hookrouter/models"
 	"hookrouter/store"
@@ -85,7 +87,9 @@ func TestSchemasAgree(t *testing.T) {
 		return list
 	}
 	require.Greater(t, len(sqlite), 100)
-	require.ElementsMatch(t, columns(sqlite), columns(postgres))
+	// On SQLite, triggers keep the sums of the ledger and there are no entries.
+	both := slices.DeleteFunc(postgres, func(r map[string]any) bool { return r["table"] == "ledger_entries" })
+	require.ElementsMatch(t, columns(sqlite), columns(both))
 }
 
 // TestPlans reads how the statements that run all the time go about it: on SQLite by the partial indexes of what waits.
@@ -102,11 +106,13 @@ func TestPlans(t *testing.T) {
 		return strings.Join(lines, "\n")
 	}
 	id := storetest.NewID()
+	named := map[string]any{"since": gorm.Expr("true"), "after": id[:], "now": 1, "limit": 10, "silent": 1, "forgotten": 1}
 	for name, c := range map[string]struct{ plan, index string }{
-		"backlog": {plan(store.BacklogSQL, id[:], 1, 10), "deliveries_queue"},
-		"pulse":   {plan(store.PulseSQL, 1, 1), "deliveries_due"},
-		"dead":    {plan(store.PulseSQL, 1, 1), "deliveries_owner"},
-		"claim": {plan(`SELECT organization_id, id FROM deliveries WHERE subscription_id = ? AND status IN ('pending', 'retrying') AND due_at <= ?
+		"backlog": {plan(store.BacklogSQL, named), "deliveries_queue"},
+		"pulse":   {plan(store.PulseSQL, named), "deliveries_due"},
+		"handed":  {plan("SELECT id FROM deliveries WHERE "+store.HandedSQL, 1, 1), "deliveries_owner"},
+		"claimed": {plan("SELECT id FROM deliveries WHERE owner = ? AND owner > 0 AND due_at > 0", 1), "deliveries_claimed"},
+		"claim": {plan(`SELECT organization_id, id FROM deliveries WHERE subscription_id = ? AND due_at > 0 AND owner = 0 AND due_at <= ?
 			ORDER BY due_at, id LIMIT ?`, id[:], 1, 1), "deliveries_queue"},
 	} {
 		require.Contains(t, c.plan, c.index, name)
@@ -139,6 +145,8 @@ func TestPartitions(t *testing.T) {
 	require.NoError(t, s.CreateOrganization(ctx, org))
 	sub := &models.Subscription{OrganizationID: org.ID, Enabled: true, Format: models.FormatYousign}
 	require.NoError(t, s.CreateSubscription(ctx, sub, 0, models.ID{}))
+	owner, err := s.RegisterInstance(ctx, "a")
+	require.NoError(t, err)
 	instants := []time.Time{day.Add(-time.Millisecond), day, day.Add(24*time.Hour - time.Millisecond), day.Add(24 * time.Hour)}
 	var batch []*models.Accepted
 	var results []models.Result
@@ -147,12 +155,12 @@ func TestPartitions(t *testing.T) {
 		a := &models.Accepted{Event: models.Event{ID: ref, Ref: ref, OrganizationID: org.ID, Name: "a", AcceptedAt: at, Matched: 1, Data: []byte(`{}`)}}
 		a.Deliveries = []models.Delivery{{
 			ID: ref, OrganizationID: org.ID, EventRef: ref, EventID: ref, EventName: "a", SubscriptionID: sub.ID, SubscriptionVersion: 1,
-			Status: models.StatusDelivering, Owner: 1, CreatedAt: at,
+			Status: models.StatusDelivering, Owner: owner, CreatedAt: at,
 		}}
 		batch = append(batch, a)
 		results = append(results, models.Result{Delivery: a.Deliveries[0], Status: models.StatusDelivered, Attempt: &models.Attempt{StartedAt: at, Success: true}})
 	}
-	_, err := s.SaveEvents(ctx, sub.Revision, batch)
+	_, err = s.SaveEvents(ctx, sub.Revision, batch)
 	require.NoError(t, err)
 	fenced, err := s.Record(ctx, results)
 	require.NoError(t, err)
@@ -174,7 +182,7 @@ func TestPartitions(t *testing.T) {
 	require.Len(t, attempts, 1)
 	rows, err := s.Rows(ctx, "SELECT reloptions FROM pg_class WHERE relname = 'deliveries_20310506'")
 	require.NoError(t, err)
-	require.Contains(t, fmt.Sprint(rows[0]["reloptions"]), "fillfactor=85")
+	require.Contains(t, fmt.Sprint(rows[0]["reloptions"]), "fillfactor=50")
 	require.NoError(t, storetest.SQLite(t).EnsurePartitions(ctx, day, day), "nothing to do")
 }
 

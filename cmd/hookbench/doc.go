@@ -1,11 +1,15 @@
-// Command hookbench measures the whole system in one run: it starts the real program on a database, publishes events to it, receives
-// the deliveries, and reports throughput, delay, CPU and memory beside a yardstick taken in the same run.
+// Command hookbench measures the whole system: it starts the real program on a database, publishes events to it, receives the
+// deliveries, and reads throughput, delay, CPU, memory and SQL statements beside a yardstick taken in the same run.
 //
-//	go run ./cmd/hookbench -fanout 1                                     # SQLite in a temporary folder
-//	go run ./cmd/hookbench -fanout 10 -database-url postgres://…         # an empty database of your own
+//	go run ./cmd/hookbench                        # every figure of docs/performance.md on both databases, in less than ten minutes
+//	go run ./cmd/hookbench -only fanout1,delay    # some of its scenarios
+//	go run ./cmd/hookbench run -fanout 10         # one load of your own choosing
 //
-// It owns how figures are taken. It must not reach into the program that it measures: it uses the command line and the HTTP surface,
-// as anyone would. Everything runs on loopback.
+// It owns how figures are taken and which targets they are held against. It must not reach into the program that it measures: it uses
+// the command line and the HTTP surface, as anyone would. Two things that would take hours that way go around it before the program
+// starts, through the package store: a hundred thousand subscriptions, and a backlog of a million deliveries. The index is measured
+// in this process, through the package routing. Everything runs on loopback; Postgres is a private server that syncs to disk.
 //
-// Read in this order: main.go, router.go, load.go, receiver.go, yardstick.go, proc.go, report.go.
+// Read in this order: main.go, table.go with its list of scenarios, the scenario_*.go files that it names, and report.go; then what
+// they stand on: bench.go, database.go, program.go, load.go, receiver.go, trial.go, usage.go, metrics.go, yardstick.go; last run.go.
 package main

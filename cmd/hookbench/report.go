@@ -1,88 +1,252 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
-	"text/tabwriter"
+	"maps"
+	"math"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 )
 
-// report is everything that was measured.
-type report struct {
-	options   options
-	yardstick float64
-	load      load
-	arrivals  arrivals
-	usage     *usage
+// reading is what one measurement of a scenario found, by key. Some keys mean the same in each: lost and duplicates count deliveries
+// that must not have been.
+type reading map[string]float64
+
+const (
+	lost       = "lost"
+	duplicates = "duplicates"
+	refused    = "refused" // publishes, which the publisher knows of
+)
+
+// row is a line of the table.
+type row struct {
+	key    string // of a reading
+	title  string
+	unit   string
+	goal   goal
+	beside yardmark
 }
 
-// figures is the report as numbers: milliseconds, seconds of CPU, MiB.
-type figures struct {
-	Events         int                `json:"events"`
-	Fanout         int                `json:"fanout"`
-	Rate           float64            `json:"offered_rate"`
-	Strangers      int                `json:"strangers"`
-	Accepted       int                `json:"accepted"`
-	Refused        int                `json:"refused"`
-	EventsPerSec   float64            `json:"events_per_s"`
-	DeliveriesPerS float64            `json:"deliveries_per_s"`
-	Yardstick      float64            `json:"bare_posts_per_s"`
-	AnswerMS       map[string]float64 `json:"answer_ms"`
-	DelayMS        map[string]float64 `json:"delay_ms"`
-	Missing        int                `json:"missing"`
-	Duplicates     int                `json:"duplicates"`
-	CPUPer1000     float64            `json:"cpu_s_per_1000_deliveries"`
-	CPU            map[string]float64 `json:"cpu_s"`
-	PeakRSS        map[string]float64 `json:"peak_rss_mib"`
+// goal is what a figure is held against. The zero goal is none.
+type goal struct {
+	relation         string
+	postgres, sqlite float64
 }
 
-func (r report) figures() figures {
-	took := r.load.took
-	f := figures{
-		Events: r.options.events, Fanout: r.options.fanout, Rate: r.options.rate, Strangers: r.options.strangers,
-		Accepted: r.load.accepted, Refused: r.load.refused, EventsPerSec: float64(r.load.accepted) / took.Seconds(),
-		Yardstick: r.yardstick, AnswerMS: quantiles(r.load.answers), DelayMS: quantiles(r.arrivals.delays),
-		Missing: r.load.accepted*r.options.fanout - r.arrivals.pairs, Duplicates: r.arrivals.duplicate,
-		CPU: map[string]float64{}, PeakRSS: map[string]float64{},
+func atLeast(postgres, sqlite float64) goal { return goal{"≥", postgres, sqlite} }
+func atMost(postgres, sqlite float64) goal  { return goal{"≤", postgres, sqlite} }
+
+// yardmark is the key of the other figure of the same reading that a row is read beside.
+type yardmark string
+
+const (
+	barePosts      yardmark = "bare_posts_per_s"
+	eventsWithout  yardmark = "events_without"
+	healthyWithout yardmark = "p99_without_ms"
+	firstTenth     yardmark = "first_per_s"
+	dependentLoad  yardmark = "load_ns"
+)
+
+func (y yardmark) unit() string {
+	switch y {
+	case barePosts:
+		return "posts/s of a bare client to a bare server"
+	case eventsWithout:
+		return "events/s without"
+	case healthyWithout:
+		return "ms without"
+	case firstTenth:
+		return "deliveries/s in the first"
+	case dependentLoad:
+		return "ns per load"
+	default:
+		return ""
 	}
-	f.DeliveriesPerS = float64(r.arrivals.pairs) / max(took, r.arrivals.last.Sub(r.load.start)).Seconds()
-	if r.arrivals.pairs > 0 {
-		f.CPUPer1000 = r.usage.total().Seconds() / float64(r.arrivals.pairs) * 1000
-	}
-	for name, t := range r.usage.cpu {
-		f.CPU[name] = t.Seconds()
-		f.PeakRSS[name] = float64(r.usage.peak[name]) / (1 << 20)
-	}
-	return f
 }
 
-// quantiles of sorted durations, in milliseconds.
-func quantiles(sorted []time.Duration) map[string]float64 {
-	out := map[string]float64{}
-	for name, q := range map[string]float64{"p50": 0.5, "p90": 0.9, "p99": 0.99, "max": 1} {
-		if len(sorted) > 0 {
-			out[name] = float64(sorted[int(q*float64(len(sorted)-1))].Microseconds()) / 1000
+// sheet is all that was measured.
+type sheet struct {
+	options  tableOptions
+	readings map[[2]string][]reading // by scenario and database
+	machine  map[string]string
+	begun    time.Time
+	took     time.Duration
+}
+
+func newSheet(o tableOptions) *sheet {
+	return &sheet{options: o, readings: map[[2]string][]reading{}, begun: time.Now()}
+}
+
+func (s *sheet) add(scenario, dialect string, r reading) {
+	key := [2]string{scenario, dialect}
+	s.readings[key] = append(s.readings[key], r)
+}
+
+// describe notes what it was measured on.
+func (s *sheet) describe(ctx context.Context, b *bench) {
+	s.took = time.Since(s.begun)
+	s.machine = map[string]string{"cores": strconv.Itoa(runtime.NumCPU()), "go": runtime.Version(), "system": runtime.GOOS + "/" + runtime.GOARCH}
+	var version string
+	if b.admin != nil && b.admin.QueryRowContext(ctx, "SHOW server_version").Scan(&version) == nil {
+		s.machine[postgres] = version
+	}
+}
+
+// figure is a row with what was measured, for one database.
+type figure struct {
+	Scenario string    `json:"scenario"`
+	Database string    `json:"database,omitempty"`
+	Key      string    `json:"key"`
+	Title    string    `json:"title"`
+	Unit     string    `json:"unit,omitempty"`
+	Median   float64   `json:"median"`
+	Runs     []float64 `json:"runs"`
+	Target   string    `json:"target,omitempty"`
+	Met      *bool     `json:"met,omitempty"`
+	Beside   string    `json:"beside,omitempty"`
+}
+
+// figures are in the order of the table.
+func (s *sheet) figures() []figure {
+	var out []figure
+	for _, c := range s.options.scenarios {
+		for _, r := range c.rows {
+			for _, dialect := range c.runsOn(s.options.databases) {
+				readings := s.readings[[2]string{c.name, dialect}]
+				runs := values(readings, r.key)
+				if len(runs) == 0 {
+					continue // nobody counts it here
+				}
+				f := figure{Scenario: c.name, Database: dialect, Key: r.key, Title: r.title, Unit: r.unit, Median: median(runs), Runs: runs}
+				if r.goal.relation != "" {
+					met := r.goal.met(dialect, f.Median)
+					f.Met, f.Target = &met, r.goal.relation+" "+round(r.goal.of(dialect))
+				}
+				if beside := values(readings, string(r.beside)); len(beside) > 0 {
+					f.Beside = number(median(beside)) + " " + r.beside.unit()
+				}
+				out = append(out, f)
+			}
 		}
 	}
 	return out
 }
 
-func (r report) print(w io.Writer) error {
-	f := r.figures()
-	if r.options.json {
-		return json.NewEncoder(w).Encode(f)
+func (g goal) of(dialect string) float64 {
+	if dialect == sqlite {
+		return g.sqlite
 	}
-	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
-	fmt.Fprintf(t, "accepted\t%.0f events/s\t(%d events, %d refused)\n", f.EventsPerSec, f.Accepted, f.Refused)
-	fmt.Fprintf(t, "delivered\t%.0f deliveries/s\t(fan-out %d, missing %d, duplicates %d)\n", f.DeliveriesPerS, f.Fanout, f.Missing, f.Duplicates)
-	fmt.Fprintf(t, "yardstick\t%.0f posts/s\t(bare client to bare server, same run)\n", f.Yardstick)
-	row := func(name string, q map[string]float64) {
-		fmt.Fprintf(t, "%s\tp50 %.2f  p90 %.2f  p99 %.2f  max %.2f ms\n", name, q["p50"], q["p90"], q["p99"], q["max"])
+	return g.postgres
+}
+
+func (g goal) met(dialect string, value float64) bool {
+	if g.relation == "≥" {
+		return value >= g.of(dialect)
 	}
-	row("publish to answer", f.AnswerMS)
-	row("publish to arrival", f.DelayMS)
-	fmt.Fprintf(t, "CPU\t%.3f s per 1,000 deliveries\t%v\n", f.CPUPer1000, f.CPU)
-	fmt.Fprintf(t, "memory\t%.0f MiB\t(router, peak)\n", f.PeakRSS["router"])
-	return t.Flush()
+	return value <= g.of(dialect)
+}
+
+func values(readings []reading, key string) []float64 {
+	var out []float64
+	for _, r := range readings {
+		if v, ok := r[key]; ok && !math.IsNaN(v) && !math.IsInf(v, 0) { // a share of nothing is no figure
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+func median(values []float64) float64 {
+	sorted := slices.Sorted(slices.Values(values))
+	n := len(sorted)
+	return (sorted[(n-1)/2] + sorted[n/2]) / 2
+}
+
+// number writes a figure with three digits that matter, and thousands apart.
+func number(v float64) string {
+	digits := 0
+	if a := math.Abs(v); a > 0 && a < 100 && v != math.Trunc(v) {
+		digits = max(0, 2-int(math.Floor(math.Log10(a))))
+	}
+	text := strconv.FormatFloat(v, 'f', min(digits, 4), 64)
+	whole, fraction, _ := strings.Cut(text, ".")
+	for i := len(whole) - 3; i > 0 && whole[i-1] != '-'; i -= 3 {
+		whole = whole[:i] + "," + whole[i:]
+	}
+	if fraction != "" {
+		return whole + "." + fraction
+	}
+	return whole
+}
+
+// round writes a figure that was chosen: without the digits that say how exactly it was measured.
+func round(v float64) string {
+	text := number(v)
+	if strings.Contains(text, ".") {
+		text = strings.TrimRight(strings.TrimRight(text, "0"), ".")
+	}
+	return text
+}
+
+// total adds a count up over all that was measured.
+func (s *sheet) total(key string) int {
+	sum := 0.0
+	for _, readings := range s.readings {
+		for _, r := range readings {
+			sum += r[key]
+		}
+	}
+	return int(sum)
+}
+
+func (s *sheet) markdown(w io.Writer) error {
+	var b strings.Builder
+	b.WriteString("| measure | database | measured | target | | in the same run |\n|---|---|---|---|---|---|\n")
+	names := map[string]string{postgres: "PostgreSQL", sqlite: "SQLite", "": "–"}
+	for _, f := range s.figures() {
+		met := ""
+		switch {
+		case f.Met == nil:
+		case *f.Met:
+			met = "met"
+		default:
+			met = "missed"
+		}
+		measured := strings.TrimSpace(number(f.Median) + " " + f.Unit)
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s |\n", f.Title, names[f.Database], measured, f.Target, met, f.Beside)
+	}
+	fmt.Fprintf(&b, "\nLost %d, delivered twice %d, refused %d. %d rounds, %.0f s", s.total(lost), s.total(duplicates), s.total(refused), s.options.runs, s.took.Seconds())
+	for _, key := range slices.Sorted(maps.Keys(s.machine)) {
+		fmt.Fprintf(&b, ", %s %s", key, s.machine[key])
+	}
+	b.WriteString(".\n")
+	if s.options.short {
+		b.WriteString("Short sizes: counts are as good as at full size, times mean nothing.\n")
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func (s *sheet) json() ([]byte, error) {
+	b, err := json.MarshalIndent(map[string]any{
+		"begun": s.begun.UTC().Format(time.RFC3339), "took_s": s.took.Seconds(), "short": s.options.short, "machine": s.machine,
+		lost: s.total(lost), duplicates: s.total(duplicates), "figures": s.figures(),
+	}, "", "  ")
+	return append(b, '\n'), err
+}
+
+// verdict is an error where something was lost or came twice without a crash: no figure is worth anything then. A missed target is
+// none, since a machine may be slow.
+func (s *sheet) verdict() error {
+	if s.total(lost) > 0 || s.total(duplicates) > 0 {
+		return errors.New("deliveries were lost or came twice")
+	}
+	return nil
 }

@@ -12,12 +12,9 @@ import (
 	"time"
 )
 
-// yardstickTime is how long the yardstick is taken: long enough to be steady, short enough to be part of every run.
-const yardstickTime = time.Second
-
 // yardstick is how many POSTs of 1 KiB per second a bare Go client makes to a bare Go server in this process: what the machine could do
 // if the router did nothing at all.
-func yardstick(ctx context.Context, concurrency int) (float64, error) {
+func yardstick(ctx context.Context, concurrency int, span time.Duration) (float64, error) {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return 0, err
@@ -36,7 +33,7 @@ func yardstick(ctx context.Context, concurrency int) (float64, error) {
 	var workers sync.WaitGroup
 	for range concurrency {
 		workers.Go(func() {
-			for time.Since(start) < yardstickTime && ctx.Err() == nil && !failed.Load() {
+			for time.Since(start) < span && ctx.Err() == nil && !failed.Load() {
 				req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+listener.Addr().String(), bytes.NewReader(body))
 				if err != nil {
 					failed.Store(true)

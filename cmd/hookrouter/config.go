@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/netip"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -22,29 +24,36 @@ import (
 
 // config is the settings after reading and checking.
 type config struct {
-	Listen             string          `koanf:"listen" validate:"required"`
-	DatabaseURL        string          `koanf:"database_url" validate:"required"`
-	MasterKey          string          `koanf:"master_key"`
-	AdminToken         string          `koanf:"admin_token" validate:"omitempty,min=16"`
-	RetrySchedule      []time.Duration `koanf:"retry_schedule" validate:"min=1,max=50,dive,min=1ms,max=720h"`
-	RetryJitter        float64         `koanf:"retry_jitter" validate:"min=0,max=1"`
-	RetryCron          string          `koanf:"retry_cron" validate:"required"`
-	TimeoutFirst       time.Duration   `koanf:"timeout_first" validate:"min=10ms,max=60s"`
-	TimeoutRetry       time.Duration   `koanf:"timeout_retry" validate:"min=10ms,max=60s"`
-	EndpointSchemes    []string        `koanf:"endpoint_schemes" validate:"min=1,dive,oneof=http https"`
-	EgressAllow        []netip.Prefix  `koanf:"egress_allow"`
-	UserAgent          string          `koanf:"user_agent" validate:"required,printascii,max=256"`
-	APILimitMinute     int             `koanf:"api_limit_minute" validate:"min=0"`
-	APILimitHour       int             `koanf:"api_limit_hour" validate:"min=0"`
-	QuotaSubscriptions int             `koanf:"quota_subscriptions" validate:"min=0"`
-	MaxInFlight        int             `koanf:"max_in_flight" validate:"min=1,max=10000"`
-	DrainTimeout       time.Duration   `koanf:"drain_timeout" validate:"min=0s,max=10m"`
-	LogLevel           slog.Level      `koanf:"log_level"`
-	LogFormat          string          `koanf:"log_format" validate:"oneof=json text"`
+	Listen              string          `koanf:"listen" validate:"required"`
+	Role                role            `koanf:"role" validate:"oneof=api worker all"`
+	DatabaseURL         string          `koanf:"database_url" validate:"required"`
+	MasterKey           string          `koanf:"master_key"`
+	AdminToken          string          `koanf:"admin_token" validate:"omitempty,min=16"`
+	RetrySchedule       []time.Duration `koanf:"retry_schedule" validate:"min=1,max=50,dive,min=1ms,max=720h"`
+	RetryJitter         float64         `koanf:"retry_jitter" validate:"min=0,max=1"`
+	RetryCron           string          `koanf:"retry_cron" validate:"required"`
+	TimeoutFirst        time.Duration   `koanf:"timeout_first" validate:"min=10ms,max=60s"`
+	TimeoutRetry        time.Duration   `koanf:"timeout_retry" validate:"min=10ms,max=60s"`
+	EndpointSchemes     []string        `koanf:"endpoint_schemes" validate:"min=1,dive,oneof=http https"`
+	EgressAllow         []netip.Prefix  `koanf:"egress_allow"`
+	UserAgent           string          `koanf:"user_agent" validate:"required,printascii,max=256"`
+	APILimitMinute      int             `koanf:"api_limit_minute" validate:"min=0"`
+	APILimitHour        int             `koanf:"api_limit_hour" validate:"min=0"`
+	QuotaSubscriptions  int             `koanf:"quota_subscriptions" validate:"min=0"`
+	MaxInFlight         int             `koanf:"max_in_flight" validate:"min=1,max=10000"`
+	DrainTimeout        time.Duration   `koanf:"drain_timeout" validate:"min=0s,max=10m"`
+	MetricsListen       string          `koanf:"metrics_listen"`
+	RetentionEvents     time.Duration   `koanf:"retention_events" validate:"omitempty,min=1h,max=876000h"`
+	RetentionDeliveries time.Duration   `koanf:"retention_deliveries" validate:"omitempty,min=1h,max=876000h"`
+	RetentionPayloads   time.Duration   `koanf:"retention_payloads" validate:"omitempty,min=1h,max=876000h"`
+	MaintenanceCron     string          `koanf:"maintenance_cron" validate:"required"`
+	LogLevel            slog.Level      `koanf:"log_level"`
+	LogFormat           string          `koanf:"log_format" validate:"oneof=json text"`
 }
 
 // readConfig merges defaults, the config file, the environment and the flags, in growing strength, and checks the result.
 // Anything unknown is refused, because a setting that is spelled wrong must not be ignored.
+// The flags are those that a command inherits: keys create has a --role of its own, which is no setting.
 func readConfig(env map[string]string, flags *pflag.FlagSet, dev bool) (config, error) {
 	k := koanf.New(".")
 	defaults := map[string]any{}
@@ -159,6 +168,30 @@ func checkConfig(c config) error {
 	if !strings.HasPrefix(c.DatabaseURL, "postgres://") && !strings.HasPrefix(c.DatabaseURL, "postgresql://") &&
 		!strings.HasPrefix(c.DatabaseURL, "sqlite://") {
 		return errors.New("settings: database_url must start with postgres:// or sqlite://")
+	}
+	if err := checkMetricsListen(c); err != nil {
+		return err
+	}
+	if c.Role != roleAll && strings.HasPrefix(c.DatabaseURL, "sqlite://") {
+		return fmt.Errorf("settings: role %s needs PostgreSQL, because one process alone uses a SQLite file; SQLite takes role all", c.Role)
+	}
+	return nil
+}
+
+// checkMetricsListen refuses what can't be listened on, and the API's own address: the page has no key and must not be public.
+func checkMetricsListen(c config) error {
+	if c.MetricsListen == "" {
+		return nil
+	}
+	_, port, err := net.SplitHostPort(c.MetricsListen)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	if err != nil {
+		return errors.New("settings: metrics_listen must be an address and a port, such as 127.0.0.1:9090")
+	}
+	if c.MetricsListen == c.Listen && port != "0" {
+		return errors.New("settings: metrics_listen must not be the address of the API")
 	}
 	return nil
 }

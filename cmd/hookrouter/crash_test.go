@@ -25,9 +25,15 @@ const crashSecret = "k3yk3yk3yk3yk3yk3yk3yk3yk3yk3yk3"
 // journal is a receiver that remembers every arrival before it answers, which is what a receiver that must lose nothing does.
 type journal struct {
 	mu       sync.Mutex
-	arrivals map[string]int // by event id and subscription
-	byID     map[string]int // by delivery id
-	bad      int            // arrivals whose signature does not verify
+	arrivals map[string]int       // by event id and subscription
+	byID     map[string]int       // by delivery id
+	byAgent  map[string]int       // by the caller's name
+	first    map[string]time.Time // first arrivals, by event id
+	bad      int                  // arrivals whose signature does not verify
+}
+
+func newJournal() *journal {
+	return &journal{arrivals: map[string]int{}, byID: map[string]int{}, byAgent: map[string]int{}, first: map[string]time.Time{}}
 }
 
 func (j *journal) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -37,8 +43,13 @@ func (j *journal) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if signing.Verify(r.Header, body, crashSecret) != nil {
 		j.bad++
 	}
-	j.arrivals[field(body, "event_id")+" "+field(body, "subscription_id")]++
+	event := field(body, "event_id")
+	j.arrivals[event+" "+field(body, "subscription_id")]++
 	j.byID[r.Header.Get(signing.DeliveryHeader)]++
+	j.byAgent[r.UserAgent()]++
+	if _, known := j.first[event]; !known {
+		j.first[event] = time.Now()
+	}
 	w.WriteHeader(http.StatusOK)
 }
 
@@ -88,7 +99,7 @@ func TestCrash(t *testing.T) {
 		require.NoError(t, err)
 	}
 	eachDatabase(t, func(t *testing.T, url string) {
-		j := &journal{arrivals: map[string]int{}, byID: map[string]int{}}
+		j := newJournal()
 		receiver := httptest.NewServer(j)
 		defer receiver.Close()
 		n := newNode(t, url)
@@ -110,7 +121,7 @@ func TestCrash(t *testing.T) {
 		for kill := range kills {
 			<-time.After(time.Duration(100+rand.IntN(300)) * time.Millisecond)
 			n.kill()
-			mayRepeat += j.unrecorded(t, db)
+			mayRepeat += len(j.unrecorded(t, db, time.Time{}))
 			ledgers, err := db.Ledger(t.Context())
 			require.NoError(t, err)
 			require.True(t, ledgers[0].Balanced(), "kill %d: %+v", kill, ledgers[0])
@@ -142,26 +153,25 @@ func TestCrash(t *testing.T) {
 	})
 }
 
-// unrecorded counts the deliveries that had arrived when the process was killed but whose outcome was not recorded: calls in flight.
-// Only these may arrive twice.
-func (j *journal) unrecorded(t *testing.T, db *store.Store) int {
+// unrecorded lists the deliveries made before a time, if one is given, that have arrived but whose outcome is not recorded: the calls
+// that were in flight when the process was killed. Only these may arrive twice.
+func (j *journal) unrecorded(t *testing.T, db *store.Store, before time.Time) (ids []models.ID) {
 	t.Helper()
 	orgs, err := db.Organizations(t.Context())
 	require.NoError(t, err)
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	count := 0
-	q := models.DeliveryQuery{OrganizationID: orgs[0].ID, Status: models.StatusDelivering, Limit: 100}
+	q := models.DeliveryQuery{OrganizationID: orgs[0].ID, Status: models.StatusDelivering, To: before, Limit: 100}
 	for {
 		page, err := db.Deliveries(t.Context(), q)
 		require.NoError(t, err)
 		for _, d := range page {
 			if j.byID[d.ID.String()] > 0 {
-				count++
+				ids = append(ids, d.ID)
 			}
 		}
 		if len(page) < q.Limit {
-			return count
+			return ids
 		}
 		q.After = page[len(page)-1].ID
 	}

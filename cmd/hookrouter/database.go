@@ -27,7 +27,7 @@ const (
 
 // openStore reads the settings, opens the database they name and brings its schema up to date.
 func (p program) openStore(cmd *cobra.Command, need keyNeed) (*store.Store, config, error) {
-	c, err := readConfig(p.env, cmd.Flags(), need == keyMade)
+	c, err := readConfig(p.env, cmd.InheritedFlags(), need == keyMade)
 	if err != nil {
 		return nil, config{}, err
 	}

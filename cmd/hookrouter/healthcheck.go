@@ -19,7 +19,7 @@ func healthcheckCommand(p program) *cobra.Command {
 		Short: "Ask the local instance whether it is ready; exits 1 when it is not",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := readConfig(p.env, cmd.Flags(), false)
+			c, err := readConfig(p.env, cmd.InheritedFlags(), false)
 			if err != nil {
 				return err
 			}

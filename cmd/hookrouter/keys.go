@@ -146,7 +146,7 @@ func organizationsNamed(ctx context.Context, db *store.Store, name string) ([]mo
 // openExisting opens the store for commands that have nothing to do on a new one. Failure policy: a SQLite file that is not there is
 // refused and not made, because the path is then most likely a mistake.
 func (p program) openExisting(cmd *cobra.Command) (*store.Store, error) {
-	c, err := readConfig(p.env, cmd.Flags(), false)
+	c, err := readConfig(p.env, cmd.InheritedFlags(), false)
 	if err != nil {
 		return nil, err
 	}

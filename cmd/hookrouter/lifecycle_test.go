@@ -22,7 +22,7 @@ import (
 func TestDrain(t *testing.T) {
 	t.Parallel()
 	eachDatabase(t, func(t *testing.T, url string) {
-		j := &journal{arrivals: map[string]int{}, byID: map[string]int{}}
+		j := newJournal()
 		receiver := httptest.NewServer(j)
 		defer receiver.Close()
 		n := newNode(t, url)

@@ -2,29 +2,62 @@ package main
 
 import (
 	"context"
+	"errors"
 	"time"
+
+	"hookrouter/delivery"
+	"hookrouter/store"
 )
 
-// maintainEvery is how often the coming days' partitions are looked after. They are made a week ahead, so the database may be away for
-// days before one is missing; and then the default partition takes its rows.
-const maintainEvery = time.Hour
-
-// partitionsAhead is how far ahead partitions are made.
+// partitionsAhead is how far ahead partitions are made. The database may be away for days before one is missing, and then the default
+// partition takes its rows.
 const partitionsAhead = 7 * 24 * time.Hour
 
-// maintain keeps partitions ahead of time until ctx ends. Any number of instances may do so at once.
+// maintain is the upkeep of the database: partitions ahead of time, looks at the queue kept short, and retention.
+// Every instance does it, and of those that come at the same time one at a time. Failure policy: what fails is logged and tried again
+// the next time, because nothing of it is urgent.
 func (s *server) maintain(ctx context.Context) {
-	tick := time.NewTicker(maintainEvery)
-	defer tick.Stop()
-	for {
-		now := time.Now()
-		if err := s.db.EnsurePartitions(ctx, now, now.Add(partitionsAhead)); err != nil && ctx.Err() == nil {
-			s.log.WarnContext(ctx, "partitions.late", "error", err)
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
+	now := time.Now()
+	warn := func(part string, err error) {
+		if err != nil && ctx.Err() == nil {
+			s.log.WarnContext(ctx, "maintenance.late", "part", part, "error", err)
 		}
 	}
+	warn("partitions", s.db.EnsurePartitions(ctx, now, now.Add(partitionsAhead)))
+	warn("floor", s.db.RaiseFloor(ctx, now))
+	done, err := s.db.Expire(ctx, now, store.Retention{
+		Events: s.config.RetentionEvents, Deliveries: s.config.RetentionDeliveries, Payloads: s.config.RetentionPayloads,
+	})
+	warn("retention", err)
+	if len(done.Kept) > 0 {
+		s.log.InfoContext(ctx, "retention.kept", "partitions", done.Kept)
+	}
+	if len(done.Days) > 0 || done.Events+done.Deliveries+done.Attempts+done.Keys+done.Payloads > 0 {
+		s.log.InfoContext(ctx, "retention.done", "partitions", done.Days, "moved", done.Moved, "events", done.Events,
+			"deliveries", done.Deliveries, "attempts", done.Attempts, "keys", done.Keys, "payloads", done.Payloads,
+			"took", time.Since(now).String())
+	}
+}
+
+// foldEvery is the spec of when the ledger is folded: at full load an instance writes some 200 entries a second, and each look at the
+// ledger sums them up.
+const foldEvery = "@every 1m"
+
+func (s *server) fold(ctx context.Context) {
+	if err := s.db.FoldLedger(ctx); err != nil && ctx.Err() == nil {
+		s.log.WarnContext(ctx, "ledger.late", "error", err)
+	}
+}
+
+// stopMaintenance cuts the upkeep off where it is: all of it goes on from there another time.
+func (s *server) stopMaintenance(ctx context.Context) error {
+	at, cancel := context.WithCancel(ctx)
+	cancel()
+	var errs []error
+	for _, schedule := range []*delivery.Schedule{s.upkeep, s.folding} {
+		if err := schedule.Stop(at); err != nil && !errors.Is(err, context.Canceled) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
 }

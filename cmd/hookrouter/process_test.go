@@ -128,6 +128,13 @@ func (n *node) key(organization string, role models.Role) string {
 // start starts the program and waits until it is ready.
 func (n *node) start() {
 	n.t.Helper()
+	n.launch()
+	n.awaitReady()
+}
+
+// launch starts the program.
+func (n *node) launch() {
+	n.t.Helper()
 	path, err := builtBinary()
 	require.NoError(n.t, err)
 	n.cmd = exec.Command(path, "serve")
@@ -135,6 +142,11 @@ func (n *node) start() {
 	n.cmd.Stderr = n.log
 	n.cmd.Stdout = n.log
 	require.NoError(n.t, n.cmd.Start())
+}
+
+// awaitReady waits until the program says that it is ready.
+func (n *node) awaitReady() {
+	n.t.Helper()
 	require.Eventually(n.t, func() bool {
 		resp, err := http.Get("http://" + n.listen + "/readyz")
 		if err != nil {
@@ -150,6 +162,12 @@ func (n *node) kill() {
 	_ = n.cmd.Process.Signal(syscall.SIGKILL)
 	_ = n.cmd.Wait()
 	n.cmd = nil
+}
+
+// signal sends a signal to the process.
+func (n *node) signal(s syscall.Signal) {
+	n.t.Helper()
+	require.NoError(n.t, n.cmd.Process.Signal(s))
 }
 
 // terminate asks the process to end and returns how it did.
@@ -262,6 +280,12 @@ func (l *lockedBuffer) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) contains(text string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return bytes.Contains(l.b.Bytes(), []byte(text))
 }
 
 func (l *lockedBuffer) tail(n int) string {

@@ -21,6 +21,7 @@ import (
 	"hookrouter/delivery/format"
 	"hookrouter/handlers"
 	"hookrouter/handlers/admin"
+	"hookrouter/handlers/metrics"
 	"hookrouter/models"
 	"hookrouter/routing"
 	"hookrouter/signing"
@@ -54,7 +55,7 @@ func serveCommand(p program) *cobra.Command {
 				return err
 			}
 			tuneMemory(p.env)
-			s := &server{program: p, config: c, db: db, log: p.logger(c)}
+			s := &server{program: p, config: c, db: db, log: p.logger(c), mark: newID()}
 			return errors.Join(s.run(cmd.Context(), dev), db.Close())
 		},
 	}
@@ -69,11 +70,17 @@ type server struct {
 	db     *store.Store
 	log    *slog.Logger
 
+	mark       models.ID // by which this process's hints are known
 	matcher    *routing.Matcher
-	dispatcher *delivery.Dispatcher
+	dispatcher *delivery.Dispatcher // nil where nothing is sent, like retrier
 	retrier    *delivery.Retrier
-	router     *routing.Router
+	announcer  *delivery.Announcer // nil on SQLite, and where nothing is accepted
+	router     *routing.Router     // nil where nothing is accepted
 	http       *http.Server
+	metrics    *metrics.Metrics
+	page       *metricsPage // nil where metrics are not served
+	upkeep     *delivery.Schedule
+	folding    *delivery.Schedule
 	draining   atomic.Bool
 }
 
@@ -85,6 +92,10 @@ func (s *server) run(ctx context.Context, dev bool) error {
 	if err := s.db.CheckMasterKey(ctx); err != nil {
 		return err
 	}
+	if err := s.measure(ctx); err != nil {
+		return err
+	}
+	defer s.page.close()
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.config.Listen)
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
@@ -95,11 +106,11 @@ func (s *server) run(ctx context.Context, dev bool) error {
 	if err := s.start(ctx); err != nil {
 		return errors.Join(err, listener.Close(), s.stop(ctx))
 	}
-	go s.maintain(ctx)
+	s.page.serve(ctx, s.log)
 	served := make(chan error, 1)
 	go func() { served <- s.http.Serve(listener) }()
-	s.log.InfoContext(ctx, "serving", "listen", listener.Addr().String(), "database", s.db.Dialect(), "version", version())
-	if dev {
+	s.log.InfoContext(ctx, "serving", "listen", listener.Addr().String(), "role", string(s.config.Role), "database", s.db.Dialect(), "version", version())
+	if dev && s.config.Role.accepts() {
 		if err := s.greet(ctx, listener.Addr().String()); err != nil {
 			return errors.Join(err, s.stop(ctx))
 		}
@@ -120,59 +131,58 @@ func (s *server) wire(address string) error {
 	if err != nil {
 		return fmt.Errorf("egress policy: %w", err)
 	}
-	sender, err := delivery.NewHTTPSender(delivery.SenderOptions{
-		// Many subscriptions may lead to one host, a relay for instance: as many connections are kept as calls can be in flight.
-		Transport:    egress.NewTransport(guard, egress.TransportOptions{MaxIdleConnsPerHost: c.MaxInFlight, MaxIdleConns: 2 * c.MaxInFlight}),
-		Schemes:      c.EndpointSchemes,
-		UserAgent:    c.UserAgent,
-		TimeoutFirst: c.TimeoutFirst,
-		TimeoutRetry: c.TimeoutRetry,
-		Now:          time.Now,
-	})
-	if err != nil {
-		return err
+	if s.upkeep, err = delivery.NewSchedule(c.MaintenanceCron, time.Now(), s.log, s.maintain); err != nil {
+		return usageError{fmt.Errorf("maintenance: %w", err)}
+	}
+	if s.folding, err = delivery.NewSchedule(foldEvery, time.Now(), s.log, s.fold); err != nil {
+		return fmt.Errorf("ledger: %w", err)
 	}
 	s.matcher = routing.NewMatcher(s.db)
-	s.dispatcher, err = delivery.NewDispatcher(delivery.Options{
-		Queue:       s.db,
-		Directory:   s.matcher,
-		Sender:      sender,
-		Policy:      delivery.Policy{Schedule: c.RetrySchedule, Jitter: c.RetryJitter},
-		Name:        instanceName(address),
-		MaxInFlight: c.MaxInFlight,
-		Now:         time.Now,
-		Logger:      s.log,
-	})
+	if s.config.Role.sends() {
+		if err := s.wireDelivery(guard, address); err != nil {
+			return err
+		}
+	}
+	surface := s.probes
+	if s.config.Role.accepts() {
+		if err := s.wireAccept(); err != nil {
+			return err
+		}
+		surface = func() (http.Handler, error) { return s.api(guard) }
+	}
+	handler, err := surface()
 	if err != nil {
 		return err
 	}
-	s.retrier, err = delivery.NewRetrier(delivery.RetrierOptions{
-		Queue: s.db, Directory: s.matcher, Dispatcher: s.dispatcher, Auditor: s.db, Spec: c.RetryCron,
-		Now: time.Now, Logger: s.log,
-	})
-	if err != nil {
-		return usageError{err}
+	s.http = &http.Server{
+		Handler:           s.metrics.Calls(handler),
+		ReadHeaderTimeout: readHeaderTimeout,
+		ReadTimeout:       readTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
-	s.router, err = routing.NewRouter(routing.RouterOptions{
-		Matcher: s.matcher, Outbox: s.db, Handover: s.dispatcher, Committers: s.db.Committers(),
-		Now: time.Now, NewID: newID, Logger: s.log,
-	})
-	if err != nil {
-		return err
-	}
-	return s.wireHTTP(guard)
+	return nil
 }
 
-func (s *server) wireHTTP(guard *egress.Policy) error {
+// probes is what an instance without an API answers.
+func (s *server) probes() (http.Handler, error) {
+	return handlers.NewProbes(handlers.ProbeOptions{
+		Store: s.db, Rules: s.matcher, Draining: s.draining.Load, NewID: newID, Now: time.Now, Logger: s.log,
+	})
+}
+
+// api is what all others answer.
+func (s *server) api(guard *egress.Policy) (http.Handler, error) {
 	c := s.config
 	operator, err := admin.New(admin.Options{
 		Token: models.NewSecret(c.AdminToken), Store: s.db, NewID: newID, Now: time.Now, Random: rand.Reader,
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	handler, err := handlers.New(handlers.Options{
-		Accepter:          s.router,
+	return handlers.New(handlers.Options{
+		Accepter:          s.accepter(),
 		Store:             s.db,
 		Rules:             s.matcher,
 		Endpoints:         guard,
@@ -187,18 +197,6 @@ func (s *server) wireHTTP(guard *egress.Policy) error {
 		Logger:            s.log,
 		Surfaces:          []handlers.Surface{operator},
 	})
-	if err != nil {
-		return err
-	}
-	s.http = &http.Server{
-		Handler:           handler,
-		ReadHeaderTimeout: readHeaderTimeout,
-		ReadTimeout:       readTimeout,
-		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    maxHeaderBytes,
-		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
-	}
-	return nil
 }
 
 // start loads the rules before anything can be accepted, and owns an instance before anything can be sent. The parts do not get the
@@ -208,11 +206,20 @@ func (s *server) start(ctx context.Context) error {
 		return fmt.Errorf("load subscriptions: %w", err)
 	}
 	parts := context.WithoutCancel(ctx)
-	if err := s.dispatcher.Start(parts); err != nil {
-		return err
+	if s.dispatcher != nil {
+		if err := s.dispatcher.Start(parts); err != nil {
+			return err
+		}
+		s.retrier.Start(parts)
 	}
-	s.router.Start(parts)
-	s.retrier.Start(parts)
+	if s.announcer != nil {
+		s.announcer.Start(parts)
+	}
+	if s.router != nil {
+		s.router.Start(parts)
+	}
+	s.upkeep.Start(parts)
+	s.folding.Start(parts)
 	return nil
 }
 
@@ -222,12 +229,17 @@ func (s *server) start(ctx context.Context) error {
 func (s *server) stop(ctx context.Context) error {
 	s.draining.Store(true)
 	ctx = context.WithoutCancel(ctx)
-	return errors.Join(
-		within(ctx, closeTimeout, s.stopHTTP),
-		within(ctx, closeTimeout, s.router.Stop),
-		within(ctx, closeTimeout, s.retrier.Stop),
-		within(ctx, s.config.DrainTimeout, s.dispatcher.Stop),
-	)
+	errs := []error{within(ctx, closeTimeout, s.stopHTTP), s.stopMaintenance(ctx)}
+	if s.router != nil {
+		errs = append(errs, within(ctx, closeTimeout, s.router.Stop))
+	}
+	if s.announcer != nil { // after the last commit, so that it is announced too
+		errs = append(errs, within(ctx, closeTimeout, s.announcer.Stop))
+	}
+	if s.dispatcher != nil {
+		errs = append(errs, within(ctx, closeTimeout, s.retrier.Stop), within(ctx, s.config.DrainTimeout, s.dispatcher.Stop))
+	}
+	return errors.Join(errs...)
 }
 
 func within(ctx context.Context, limit time.Duration, step func(context.Context) error) error {

@@ -24,6 +24,7 @@ func (s setting) flag() string { return strings.ReplaceAll(s.key, "_", "-") }
 func settings() []setting {
 	return []setting{
 		{key: "listen", value: "127.0.0.1:8080", usage: "address and port of the HTTP server"},
+		{key: "role", value: string(roleAll), usage: "what this instance does: api accepts events and answers the API, worker sends and retries and answers its probes only, all does both. SQLite knows all only"},
 		{key: "database_url", value: "sqlite://hookrouter.db", usage: "where everything is kept: postgres://… or sqlite://PATH"},
 		{key: "master_key", private: true, usage: "32 bytes in base64 that encrypt secrets at rest; required except with --dev, which makes one in a file beside the database. A comma-separated list allows rotation: the first encrypts, all decrypt"},
 		{key: "admin_token", private: true, usage: "bearer token of the operator's surface /admin/v1; without it that surface is off"},
@@ -40,6 +41,11 @@ func settings() []setting {
 		{key: "quota_subscriptions", value: "50", usage: "subscriptions per organization; 0 is off. An organization's own quota wins"},
 		{key: "max_in_flight", value: "512", usage: "calls to endpoints that this instance makes at the same time"},
 		{key: "drain_timeout", value: "20s", usage: "how long a stopping instance waits for its calls in flight before it gives them back"},
+		{key: "metrics_listen", usage: "address and port on which /metrics is served for Prometheus, such as 127.0.0.1:9090; empty is off. There is no key, so keep it where only Prometheus gets to"},
+		{key: "retention_events", value: "0", usage: "how long events are kept, such as 2160h for 90 days; 0 is for ever. What a live delivery needs is kept longer"},
+		{key: "retention_deliveries", value: "0", usage: "the same for deliveries with their attempts, counted from when their event was accepted; a live one is kept until it has ended"},
+		{key: "retention_payloads", value: "0", usage: "how long the events' data and the attempts' headers and bodies are kept within events and attempts; 0 is as long as these"},
+		{key: "maintenance_cron", value: "@every 10m", usage: "when retention runs and partitions are made ahead, as a robfig/cron spec"},
 		{key: "log_level", value: "info", usage: "debug, info, warn or error"},
 		{key: "log_format", value: "json", usage: "json or text"},
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"hookrouter/store"
+	"hookrouter/store/storetest/cluster"
 )
 
 // MasterKey is a master key for tests; different bytes make different keys.
@@ -127,11 +128,11 @@ func startServer() (*server, error) {
 	srv := &server{template: fmt.Sprintf("hookrouter_template_%d", os.Getpid())}
 	adminURL := os.Getenv("TEST_POSTGRES_URL")
 	if adminURL == "" {
-		c, err := startCluster(ctx)
+		c, err := cluster.Start(ctx, cluster.Options{})
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%w (or set TEST_POSTGRES_URL to a server that may be used)", err)
 		}
-		srv.private, srv.url, adminURL = true, c.url, c.url("postgres")
+		srv.private, srv.url, adminURL = true, c.URL, c.URL("postgres")
 	} else {
 		base, err := url.Parse(adminURL)
 		if err != nil {

@@ -2,7 +2,10 @@ package storetest
 
 import (
 	"context"
+	"database/sql"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -29,6 +32,7 @@ func Exercise(t *testing.T, url func(testing.TB) string) {
 		{"instances", instanceTests()},
 		{"cancel", cancelTests()},
 		{"listing", listingTests()},
+		{"retention", retentionTests()},
 		{"model", modelTests()},
 	}
 	for _, g := range groups {
@@ -110,6 +114,17 @@ func (w *world) open() *store.Store {
 // NewID is a new version 7 id.
 func NewID() models.ID { return models.ID(uuid.Must(uuid.NewV7())) }
 
+// ids counts those that worlds have made.
+var ids atomic.Uint32
+
+// newID is a new id made at the time of the world's clock.
+func (w *world) newID() models.ID {
+	id, at, n := NewID(), models.FloorID(w.clock.Now()), ids.Add(1)
+	copy(id[:6], at[:6])
+	id[6], id[7] = 0x70|byte(n>>8&0xf), byte(n) // in order within a millisecond too
+	return id
+}
+
 func (w *world) organization(name string) models.Organization {
 	w.Helper()
 	o := models.Organization{ID: NewID(), Name: name, CreatedAt: w.clock.Now()}
@@ -167,14 +182,15 @@ func (w *world) revision() int64 {
 
 // event is an event of the organization with a pending delivery for each subscription.
 func (w *world) event(subs ...*models.Subscription) *models.Accepted {
-	id, now := NewID(), w.clock.Now()
+	now := w.clock.Now()
+	id := w.newID()
 	a := &models.Accepted{Event: models.Event{
 		ID: id, Ref: id, OrganizationID: w.org.ID, Name: "signer.done", Time: now.Truncate(time.Second), Data: []byte(`{"n":1}`),
 		AcceptedAt: now, Matched: len(subs),
 	}}
-	for _, sub := range subs {
+	for i, sub := range subs {
 		a.Deliveries = append(a.Deliveries, models.Delivery{
-			ID: NewID(), OrganizationID: w.org.ID, EventRef: id, EventID: id, EventName: a.Event.Name, SubscriptionID: sub.ID,
+			ID: models.DeliveryID(id, i), OrganizationID: w.org.ID, EventRef: id, EventID: id, EventName: a.Event.Name, SubscriptionID: sub.ID,
 			SubscriptionVersion: sub.Version, Status: models.StatusPending, DueAt: now, CreatedAt: now, UpdatedAt: now,
 		})
 	}
@@ -193,7 +209,8 @@ func chosen(a *models.Accepted, id models.ID) *models.Accepted {
 // owned makes an event's deliveries this owner's, as the router does when there is room.
 func owned(a *models.Accepted, owner int64) *models.Accepted {
 	for i := range a.Deliveries {
-		a.Deliveries[i].Status, a.Deliveries[i].Owner = models.StatusDelivering, owner
+		d := &a.Deliveries[i]
+		d.Status, d.Owner, d.DueAt = models.StatusDelivering, owner, time.Time{}
 	}
 	return a
 }
@@ -262,15 +279,36 @@ func (w *world) requireCode(code models.Code, err error) {
 	require.Equal(w, code, models.CodeOf(err), "%v", err)
 }
 
+// ledger is the organization's, which must agree with a count of the rows.
 func (w *world) ledger() models.Ledger {
 	w.Helper()
-	list, err := w.Ledger(w.Context())
+	kept, err := w.Ledger(w.Context())
 	require.NoError(w, err)
-	for _, l := range list {
-		if l.OrganizationID == w.org.ID {
-			return l
+	counted, err := w.CountLedger(w.Context())
+	require.NoError(w, err)
+	mine := func(list []models.Ledger) models.Ledger {
+		for _, l := range list {
+			if l.OrganizationID == w.org.ID {
+				return l
+			}
 		}
+		require.Fail(w, "no ledger")
+		return models.Ledger{}
 	}
-	require.Fail(w, "no ledger")
-	return models.Ledger{}
+	require.Equal(w, mine(counted), mine(kept))
+	return mine(kept)
+}
+
+// exec changes the database behind the store's back.
+func (w *world) exec(statement string) {
+	w.Helper()
+	driver, dsn := "pgx", w.url
+	if path, ok := strings.CutPrefix(w.url, "sqlite://"); ok {
+		driver, dsn = "sqlite", path
+	}
+	db, err := sql.Open(driver, dsn)
+	require.NoError(w, err)
+	_, err = db.ExecContext(w.Context(), statement)
+	require.NoError(w, err)
+	require.NoError(w, db.Close())
 }

@@ -53,6 +53,7 @@ func exerciseEventRoundTrip(w *world) {
 	full.Event.Scope, full.Event.WorkspaceID, full.Event.EntityKey, full.Event.Sandbox = "app", NewID(), "entity ü", true
 	full.Event.PublishedBy, full.Event.Time = key.ID, time.Date(1970, 1, 1, 0, 0, 0, 0, time.UTC)
 	full.Deliveries[0].Status, full.Deliveries[0].Owner, full.Deliveries[0].Sandbox = models.StatusDelivering, owner, true
+	full.Deliveries[0].DueAt = time.Time{} // it does not wait
 	full.Deliveries[1].Sandbox = true
 	producers := chosen(w.event(sub), NewID())
 	producers.Event.Fingerprint = [16]byte{1}

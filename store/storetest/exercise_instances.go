@@ -1,7 +1,8 @@
 package storetest
 
 import (
-	"database/sql"
+	"context"
+	"fmt"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -19,45 +20,64 @@ func instanceTests() []exercise {
 			require.NoError(w, err)
 			b := w.register("b")
 			require.Greater(w, b, a)
-			require.NoError(w, w.Heartbeat(ctx, b))
-			w.requireCode(models.CodeFenced, w.Heartbeat(ctx, a))
-			w.requireCode(models.CodeFenced, w.Heartbeat(ctx, 999))
+			require.NoError(w, w.Heartbeat(ctx, b, models.ID{}))
+			w.requireCode(models.CodeFenced, w.Heartbeat(ctx, a, models.ID{}))
+			w.requireCode(models.CodeFenced, w.Heartbeat(ctx, 999, models.ID{}))
 		}},
 		{"a silent instance is declared dead and its work taken over", exerciseTakeOver},
-		{"work that comes in after death is taken over too", func(w *world) {
+		{"nothing comes in under the number of a dead instance", func(w *world) {
 			ctx := w.Context()
 			sub, a := w.subscribe(), w.register("a")
-			w.register("a")
+			b := w.register("a")
+			pulse, err := w.Pulse(ctx, w.clock.Now(), time.Hour)
+			require.NoError(w, err)
+			require.True(w, pulse.Silent, "dead, and nobody has looked at what it had")
 			n, err := w.TakeOver(ctx, 0, w.clock.Now(), time.Hour, 10)
 			require.NoError(w, err)
 			require.Zero(w, n)
-			pulse, err := w.Pulse(ctx, w.clock.Now(), time.Hour)
-			require.NoError(w, err)
-			require.False(w, pulse.Silent, "dead, and owns nothing")
-			w.save(owned(w.event(sub), a)) // a does not know of its death
+			late := w.event(sub)
+			waiting := w.event(sub)
+			w.save(waiting)
+			_, err = w.SaveEvents(ctx, w.revision(), []*models.Accepted{owned(late, a), owned(w.event(sub), b)})
+			w.requireCode(models.CodeFenced, err)
+			require.Empty(w, w.claim(a, models.Want{SubscriptionID: sub.ID, Limit: 10}))
+			require.Len(w, w.claim(b, models.Want{SubscriptionID: sub.ID, Limit: 10}), 1)
+			_, err = w.Event(ctx, w.org.ID, late.Event.ID)
+			w.requireCode(models.CodeNotFound, err)
 			pulse, err = w.Pulse(ctx, w.clock.Now(), time.Hour)
 			require.NoError(w, err)
-			require.True(w, pulse.Silent)
-			n, err = w.TakeOver(ctx, 0, w.clock.Now(), time.Hour, 10)
-			require.NoError(w, err)
-			require.Equal(w, 1, n)
+			require.False(w, pulse.Silent)
 		}},
-		{"who was silent for long stays known after it is declared dead", exerciseLongSilence},
+		{"a dead instance is looked at once more at the end and then forgotten", exerciseForget},
 		{"an instance does not declare itself dead", func(w *world) {
 			ctx := w.Context()
 			a := w.register("a")
-			w.save(owned(w.event(w.subscribe()), a))
+			handed := owned(w.event(w.subscribe()), a)
+			w.save(handed)
 			w.silence(a)
 			n, err := w.TakeOver(ctx, a, w.clock.Now(), time.Hour, 10)
 			require.NoError(w, err)
 			require.Zero(w, n)
-			require.NoError(w, w.Heartbeat(ctx, a))
+			require.NoError(w, w.Heartbeat(ctx, a, handed.Deliveries[0].ID))
 
 			w.silence(a)
 			n, err = w.TakeOver(ctx, w.register("b"), w.clock.Now(), time.Hour, 10)
 			require.NoError(w, err)
 			require.Equal(w, 1, n, "another does")
-			w.requireCode(models.CodeFenced, w.Heartbeat(ctx, a))
+			w.requireCode(models.CodeFenced, w.Heartbeat(ctx, a, models.ID{}))
+		}},
+		{"the pulse counts those who send", func(w *world) {
+			senders := func() int {
+				p, err := w.Pulse(w.Context(), w.clock.Now(), time.Hour)
+				require.NoError(w, err)
+				return p.Senders
+			}
+			require.Zero(w, senders())
+			a := w.register("a")
+			w.register("b")
+			require.Equal(w, 2, senders())
+			require.NoError(w, w.Deregister(w.Context(), a))
+			require.Equal(w, 1, senders())
 		}},
 		{"an owner can ask what it owns", func(w *world) {
 			sub, a, b := w.subscribe(), w.register("a"), w.register("b")
@@ -68,12 +88,23 @@ func instanceTests() []exercise {
 			w.save(owned(w.event(sub), a))
 			ids, err := w.Owned(w.Context(), a, then.Add(time.Second), 10)
 			require.NoError(w, err)
+			require.Empty(w, ids, "no answer was lost")
+			ctx, cancel := context.WithCancel(w.Context())
+			cancel()
+			_, err = w.SaveEvents(ctx, 0, []*models.Accepted{w.event(sub)})
+			require.Error(w, err)
+			ids, err = w.Owned(w.Context(), a, then.Add(time.Second), 10)
+			require.NoError(w, err)
 			require.ElementsMatch(w, []models.ID{one.Deliveries[0].ID, two.Deliveries[0].ID}, ids, "not the one that is being handed over")
 			ids, err = w.Owned(w.Context(), a, then.Add(time.Second), 1)
 			require.NoError(w, err)
 			require.Len(w, ids, 1)
 			require.NoError(w, w.Release(w.Context(), a, ids, w.clock.Now()))
 			require.Equal(w, models.StatusPending, w.delivery(ids[0]).Status)
+			w.claim(a, models.Want{SubscriptionID: sub.ID, Limit: 10})
+			ids, err = w.Owned(w.Context(), a, w.clock.Advance(10*time.Minute), 10)
+			require.NoError(w, err)
+			require.Len(w, ids, 2, "what was claimed is known at any time")
 		}},
 	}
 }
@@ -85,32 +116,36 @@ func (w *world) silence(owner int64) {
 		w.clock.Advance(2 * time.Hour)
 		return
 	}
-	db, err := sql.Open("pgx", w.url)
-	require.NoError(w, err)
-	_, err = db.ExecContext(w.Context(), "UPDATE instances SET heartbeat_at = heartbeat_at - 7200000 WHERE id = $1", owner)
-	require.NoError(w, err)
-	require.NoError(w, db.Close())
+	w.exec(fmt.Sprintf("UPDATE instances SET heartbeat_at = heartbeat_at - 7200000 WHERE id = %d", owner))
 }
 
-// exerciseLongSilence is an instance that was suspended, is declared dead, and goes on with what it was about to do.
-func exerciseLongSilence(w *world) {
+// exerciseForget is an instance whose last commit came in late, between the first look at what it had and the last.
+func exerciseForget(w *world) {
 	ctx := w.Context()
 	sub, a := w.subscribe(), w.register("a")
-	w.silence(a)
-	b := w.register("b")
-	n, err := w.TakeOver(ctx, b, w.clock.Now(), time.Hour, 10)
-	require.NoError(w, err)
-	require.Zero(w, n, "it owns nothing yet")
-	w.requireCode(models.CodeFenced, w.Heartbeat(ctx, a))
-	saved, claimed := owned(w.event(sub), a), w.event(sub)
-	w.save(saved, claimed)
-	require.Len(w, w.claim(a, models.Want{SubscriptionID: sub.ID, Limit: 10}), 1)
-	n, err = w.TakeOver(ctx, b, w.clock.Now(), time.Hour, 10)
-	require.NoError(w, err)
-	require.Equal(w, 2, n)
-	for _, e := range []*models.Accepted{saved, claimed} {
-		require.Equal(w, models.StatusPending, w.delivery(e.Deliveries[0].ID).Status)
+	take := func() int {
+		n, err := w.TakeOver(ctx, 0, w.clock.Now(), 100*time.Hour, 10)
+		require.NoError(w, err)
+		return n
 	}
+	silent := func() bool {
+		p, err := w.Pulse(ctx, w.clock.Now(), 100*time.Hour)
+		require.NoError(w, err)
+		return p.Silent
+	}
+	late, handed := w.event(sub), owned(w.event(sub), a)
+	w.save(late, handed)
+	require.NoError(w, w.Deregister(ctx, a))
+	require.True(w, silent())
+	require.Equal(w, 1, take())
+	require.False(w, silent(), "once is enough for now")
+	w.exec(fmt.Sprintf("UPDATE deliveries SET owner = %d, status = 'delivering', due_at = 0 WHERE event_name = 'signer.done' AND status = 'pending'", a))
+	w.silence(a)
+	require.True(w, silent(), "the last look")
+	require.Equal(w, 2, take())
+	require.False(w, silent())
+	require.Zero(w, take())
+	w.requireCode(models.CodeFenced, w.Heartbeat(ctx, a, models.ID{}))
 }
 
 func exerciseTakeOver(w *world) {

@@ -173,7 +173,10 @@ func (m *model) recordSome(t *rapid.T) {
 			results = append(results, r)
 			continue
 		}
-		d.Status, d.Owner, d.DueAt, d.Owed, d.Reason, d.UpdatedAt = r.Status, 0, r.DueAt, r.Owed, r.Reason, now
+		d.Status, d.DueAt, d.Owed, d.Reason, d.UpdatedAt = r.Status, r.DueAt, r.Owed, r.Reason, now
+		if !r.DueAt.IsZero() {
+			d.Owner = 0
+		}
 		d.Attempts++
 		results = append(results, r)
 	}
@@ -189,7 +192,7 @@ func (m *model) releaseSome(t *rapid.T) {
 			continue
 		}
 		ids = append(ids, id)
-		if d := m.deliveries[id]; d.Owner == owner {
+		if d := m.deliveries[id]; d.Status == models.StatusDelivering && d.Owner == owner {
 			m.giveBack(d, now)
 		}
 	}
@@ -198,6 +201,9 @@ func (m *model) releaseSome(t *rapid.T) {
 
 func (m *model) giveBack(d *models.Delivery, now time.Time) {
 	d.Status, d.Owner, d.UpdatedAt = models.StatusPending, 0, now
+	if d.DueAt.IsZero() {
+		d.DueAt = d.CreatedAt // it was handed over
+	}
 	if d.DueAt.After(now) {
 		d.DueAt = now
 	}
@@ -214,7 +220,7 @@ func (m *model) takeOver(t *rapid.T) {
 	now := m.clock.Now()
 	want := 0
 	for _, id := range m.order {
-		if d := m.deliveries[id]; slices.Contains(m.dead, d.Owner) {
+		if d := m.deliveries[id]; d.Status == models.StatusDelivering && slices.Contains(m.dead, d.Owner) {
 			m.giveBack(d, now)
 			want++
 		}

@@ -143,7 +143,9 @@ CREATE TABLE events (
 ) PARTITION BY RANGE (ref);
 CREATE INDEX events_entity ON events (organization_id, entity_key, ref) WHERE entity_key <> '';
 CREATE INDEX events_unmatched ON events (organization_id, ref) WHERE matched = 0;
-CREATE TABLE events_default PARTITION OF events DEFAULT;
+CREATE TABLE events_default PARTITION OF events DEFAULT
+    WITH (autovacuum_freeze_min_age = 0, autovacuum_vacuum_insert_scale_factor = 0.05,
+          toast.autovacuum_freeze_min_age = 0, toast.autovacuum_vacuum_insert_scale_factor = 0.05);
 
 -- What makes publishing again a duplicate: ids chosen by producers (kind 'id') and Idempotency-Keys (kinds 'key' and 'sandbox_key'). Not partitioned,
 -- because a unique key would have to contain the partition's column.
@@ -156,11 +158,17 @@ CREATE TABLE event_keys (
     created_at      bigint NOT NULL,
     PRIMARY KEY (organization_id, kind, key)
 );
+CREATE INDEX event_keys_created ON event_keys (created_at); -- for retention
 
--- The queue is the rows themselves. Waiting ones are found by partial indexes, so the finished, which are nearly all, cost the
--- queue nothing. EnsurePartitions gives each day's partition the settings below:
---   fillfactor 85: most rows are updated once, soon after they came; the free part of the page takes the new version, so the
---     update writes no second page. More room would only make the table larger.
+-- The queue is the rows themselves. Nearly every delivery is inserted as delivering, handed over, and updated once, to delivered. That
+-- update must be HOT, which changes no index: so no index looks at the status or at what else changes then. The indexes of the queue
+-- look at due_at, which is 0 in a row that was handed over or has ended, and at owner, which stays when one has ended:
+--   due_at > 0 AND owner = 0: waits. due_at > 0 AND owner > 0: was claimed. due_at = 0: handed over and delivering, or ended.
+-- deliveries_owner finds what was handed to an instance that has died, from the id on that its last heartbeat named. An event's
+-- deliveries need no index, because their ids begin as the event's ref does.
+-- EnsurePartitions gives each day's partition the settings below:
+--   fillfactor 50: the new version of each row finds room in the same page, which is what HOT takes. Half of each page would go to new
+--     versions in any case.
 --   autovacuum_vacuum_scale_factor 0.02 and cost_delay 0: dead entries in the partial indexes are walked by every claim, so
 --     vacuum comes early and does not sleep.
 CREATE TABLE deliveries (
@@ -183,12 +191,46 @@ CREATE TABLE deliveries (
     PRIMARY KEY (organization_id, id)
 ) PARTITION BY RANGE (id);
 CREATE INDEX deliveries_subscription ON deliveries (subscription_id, id);
-CREATE INDEX deliveries_event ON deliveries (event_ref);
-CREATE INDEX deliveries_queue ON deliveries (subscription_id, due_at, id) WHERE status IN ('pending', 'retrying');
-CREATE INDEX deliveries_due ON deliveries (due_at) WHERE status IN ('pending', 'retrying');
-CREATE INDEX deliveries_owner ON deliveries (owner) WHERE status = 'delivering';
+CREATE INDEX deliveries_queue ON deliveries (subscription_id, due_at, id) WHERE due_at > 0 AND owner = 0;
+CREATE INDEX deliveries_due ON deliveries (due_at) WHERE due_at > 0 AND owner = 0;
+CREATE INDEX deliveries_claimed ON deliveries (owner) WHERE due_at > 0 AND owner > 0;
+CREATE INDEX deliveries_owner ON deliveries (owner, id) WHERE owner > 0;
 CREATE TABLE deliveries_default PARTITION OF deliveries DEFAULT
-    WITH (fillfactor = 85, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
+    WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0, autovacuum_freeze_min_age = 0);
+
+-- One row: no delivery of an earlier id waits or is claimed. Looks at the queue begin here, so they pass over the days before.
+CREATE TABLE queue_floor (
+    id    smallint NOT NULL PRIMARY KEY CHECK (id = 1),
+    floor uuid     NOT NULL
+) WITH (fillfactor = 10);
+INSERT INTO queue_floor (id, floor) VALUES (1, '00000000-0000-7000-8000-000000000000');
+
+-- The ledger: each transaction that moves deliveries inserts what it moved, and now and then that is added to the sums. Nobody waits
+-- for a counter's lock.
+CREATE TABLE ledgers (
+    organization_id uuid   NOT NULL PRIMARY KEY,
+    events          bigint NOT NULL,
+    matched         bigint NOT NULL,
+    pending         bigint NOT NULL,
+    delivering      bigint NOT NULL,
+    retrying        bigint NOT NULL,
+    parked          bigint NOT NULL,
+    delivered       bigint NOT NULL,
+    failed          bigint NOT NULL,
+    canceled        bigint NOT NULL
+) WITH (fillfactor = 50);
+CREATE TABLE ledger_entries (
+    organization_id uuid   NOT NULL,
+    events          bigint NOT NULL DEFAULT 0,
+    matched         bigint NOT NULL DEFAULT 0,
+    pending         bigint NOT NULL DEFAULT 0,
+    delivering      bigint NOT NULL DEFAULT 0,
+    retrying        bigint NOT NULL DEFAULT 0,
+    parked          bigint NOT NULL DEFAULT 0,
+    delivered       bigint NOT NULL DEFAULT 0,
+    failed          bigint NOT NULL DEFAULT 0,
+    canceled        bigint NOT NULL DEFAULT 0
+) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000); -- emptied by the minute
 
 -- Empty parts are NULL, which takes no room. Headers are lines of one text.
 CREATE TABLE attempts (
@@ -214,13 +256,37 @@ CREATE TABLE attempts (
     response_body    bytea,
     PRIMARY KEY (organization_id, delivery_id, number)
 ) PARTITION BY RANGE (delivery_id);
-CREATE TABLE attempts_default PARTITION OF attempts DEFAULT;
+CREATE TABLE attempts_default PARTITION OF attempts DEFAULT
+    WITH (autovacuum_freeze_min_age = 0, autovacuum_vacuum_insert_scale_factor = 0.05,
+          toast.autovacuum_freeze_min_age = 0, toast.autovacuum_vacuum_insert_scale_factor = 0.05);
 
--- Running processes. The number is never used twice: it is the fence.
+-- How far the payloads of old events and attempts have been emptied, and what live deliveries still need of what lies before. See
+-- payloads.go.
+CREATE TABLE payload_progress (
+    id              integer NOT NULL PRIMARY KEY CHECK (id = 1),
+    emptied_before  bigint NOT NULL,
+    emptying_before bigint NOT NULL,
+    step            integer NOT NULL,
+    organization_id uuid,
+    key             uuid
+);
+INSERT INTO payload_progress (id, emptied_before, emptying_before, step) VALUES (1, 0, 0, 0);
+CREATE TABLE payload_debts (
+    organization_id uuid NOT NULL,
+    delivery_id     uuid NOT NULL,
+    event_ref       uuid NOT NULL,
+    PRIMARY KEY (organization_id, delivery_id)
+);
+CREATE INDEX payload_debts_event ON payload_debts (organization_id, event_ref);
+
+-- Running processes. The number is never used twice: it is the fence. No delivery below handed_from is in the hands of an instance from
+-- the commit; swept says that what a dead one had was given back.
 CREATE TABLE instances (
     id           bigint  NOT NULL GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     name         text    NOT NULL,
     started_at   bigint  NOT NULL,
     heartbeat_at bigint  NOT NULL,
-    dead         boolean NOT NULL
+    handed_from  uuid    NOT NULL,
+    dead         boolean NOT NULL,
+    swept        boolean NOT NULL
 ) WITH (fillfactor = 50); -- a few rows, updated at every heartbeat: keep updates HOT

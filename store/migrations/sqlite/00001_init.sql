@@ -152,9 +152,11 @@ CREATE TABLE event_keys (
     created_at      BIGINT NOT NULL,
     PRIMARY KEY (organization_id, kind, key)
 ) WITHOUT ROWID;
+CREATE INDEX event_keys_created ON event_keys (created_at); -- for retention
 
--- The queue is the rows themselves. Waiting ones are found by partial indexes, so the finished, which are nearly all, cost the
--- queue nothing.
+-- The queue is the rows themselves. due_at > 0 AND owner = 0: waits. due_at > 0 AND owner > 0: was claimed. due_at = 0: handed over and
+-- delivering, or ended; then the owner is the last one. deliveries_owner finds what was handed to an instance that has died, from the
+-- id on that its last heartbeat named. An event's deliveries need no index, because their ids begin as the event's ref does.
 CREATE TABLE deliveries (
     due_at               BIGINT  NOT NULL,
     owner                BIGINT  NOT NULL,
@@ -175,10 +177,71 @@ CREATE TABLE deliveries (
     PRIMARY KEY (organization_id, id)
 );
 CREATE INDEX deliveries_subscription ON deliveries (subscription_id, id);
-CREATE INDEX deliveries_event ON deliveries (event_ref);
-CREATE INDEX deliveries_queue ON deliveries (subscription_id, due_at, id) WHERE status IN ('pending', 'retrying');
-CREATE INDEX deliveries_due ON deliveries (due_at) WHERE status IN ('pending', 'retrying');
-CREATE INDEX deliveries_owner ON deliveries (owner) WHERE status = 'delivering';
+CREATE INDEX deliveries_queue ON deliveries (subscription_id, due_at, id) WHERE due_at > 0 AND owner = 0;
+CREATE INDEX deliveries_due ON deliveries (due_at) WHERE due_at > 0 AND owner = 0;
+CREATE INDEX deliveries_claimed ON deliveries (owner) WHERE due_at > 0 AND owner > 0;
+CREATE INDEX deliveries_owner ON deliveries (owner, id) WHERE owner > 0;
+
+-- One row, for Postgres, where looks at the queue pass over the days before it.
+CREATE TABLE queue_floor (
+    id    INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
+    floor BLOB    NOT NULL
+);
+INSERT INTO queue_floor (id, floor) VALUES (1, x'00000000000070008000000000000000');
+
+-- The ledger is kept by triggers, in the transaction of whatever they fire for. Rows that are removed stay counted.
+CREATE TABLE ledgers (
+    organization_id BLOB   NOT NULL PRIMARY KEY,
+    events          BIGINT NOT NULL DEFAULT 0,
+    matched         BIGINT NOT NULL DEFAULT 0,
+    pending         BIGINT NOT NULL DEFAULT 0,
+    delivering      BIGINT NOT NULL DEFAULT 0,
+    retrying        BIGINT NOT NULL DEFAULT 0,
+    parked          BIGINT NOT NULL DEFAULT 0,
+    delivered       BIGINT NOT NULL DEFAULT 0,
+    failed          BIGINT NOT NULL DEFAULT 0,
+    canceled        BIGINT NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+
+-- +goose StatementBegin
+CREATE TRIGGER ledger_of_organization AFTER INSERT ON organizations BEGIN
+    INSERT INTO ledgers (organization_id) VALUES (NEW.id);
+END;
+-- +goose StatementEnd
+
+-- +goose StatementBegin
+CREATE TRIGGER ledger_of_event AFTER INSERT ON events BEGIN
+    UPDATE ledgers SET events = events + 1, matched = matched + NEW.matched WHERE organization_id = NEW.organization_id;
+END;
+-- +goose StatementEnd
+
+-- +goose StatementBegin
+CREATE TRIGGER ledger_of_delivery AFTER INSERT ON deliveries BEGIN
+    UPDATE ledgers SET
+        pending = pending + (NEW.status = 'pending'),
+        delivering = delivering + (NEW.status = 'delivering'),
+        retrying = retrying + (NEW.status = 'retrying'),
+        parked = parked + (NEW.status = 'parked'),
+        delivered = delivered + (NEW.status = 'delivered'),
+        failed = failed + (NEW.status = 'failed'),
+        canceled = canceled + (NEW.status = 'canceled')
+    WHERE organization_id = NEW.organization_id;
+END;
+-- +goose StatementEnd
+
+-- +goose StatementBegin
+CREATE TRIGGER ledger_of_move AFTER UPDATE OF status ON deliveries WHEN NEW.status <> OLD.status BEGIN
+    UPDATE ledgers SET
+        pending = pending + (NEW.status = 'pending') - (OLD.status = 'pending'),
+        delivering = delivering + (NEW.status = 'delivering') - (OLD.status = 'delivering'),
+        retrying = retrying + (NEW.status = 'retrying') - (OLD.status = 'retrying'),
+        parked = parked + (NEW.status = 'parked') - (OLD.status = 'parked'),
+        delivered = delivered + (NEW.status = 'delivered') - (OLD.status = 'delivered'),
+        failed = failed + (NEW.status = 'failed') - (OLD.status = 'failed'),
+        canceled = canceled + (NEW.status = 'canceled') - (OLD.status = 'canceled')
+    WHERE organization_id = NEW.organization_id;
+END;
+-- +goose StatementEnd
 
 -- Empty parts are NULL, which takes no room. Headers are lines of one text.
 CREATE TABLE attempts (
@@ -205,11 +268,33 @@ CREATE TABLE attempts (
     PRIMARY KEY (organization_id, delivery_id, number)
 );
 
--- Running processes. The number is never used twice: it is the fence.
+-- How far the payloads of old events and attempts have been emptied, and what live deliveries still need of what lies before. See
+-- payloads.go.
+CREATE TABLE payload_progress (
+    id              INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
+    emptied_before  BIGINT NOT NULL,
+    emptying_before BIGINT NOT NULL,
+    step            INTEGER NOT NULL,
+    organization_id BLOB,
+    key             BLOB
+);
+INSERT INTO payload_progress (id, emptied_before, emptying_before, step) VALUES (1, 0, 0, 0);
+CREATE TABLE payload_debts (
+    organization_id BLOB NOT NULL,
+    delivery_id     BLOB NOT NULL,
+    event_ref       BLOB NOT NULL,
+    PRIMARY KEY (organization_id, delivery_id)
+);
+CREATE INDEX payload_debts_event ON payload_debts (organization_id, event_ref);
+
+-- Running processes. The number is never used twice: it is the fence. No delivery below handed_from is in the hands of an instance from
+-- the commit; swept says that what a dead one had was given back.
 CREATE TABLE instances (
     id           INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
     name         TEXT    NOT NULL,
     started_at   BIGINT  NOT NULL,
     heartbeat_at BIGINT  NOT NULL,
-    dead         BOOLEAN NOT NULL
+    handed_from  BLOB    NOT NULL,
+    dead         BOOLEAN NOT NULL,
+    swept        BOOLEAN NOT NULL
 );

@@ -20,12 +20,15 @@ type usage struct {
 	start map[string]time.Duration
 	cpu   map[string]time.Duration
 	peak  map[string]int64 // bytes of memory that the first process has resident
+	begun time.Time
+	took  time.Duration
+	once  sync.Once
 	done  chan struct{}
 	ended sync.WaitGroup
 }
 
 func startUsage(pids map[string]int) *usage {
-	u := &usage{pids: map[string]int{}, start: map[string]time.Duration{}, cpu: map[string]time.Duration{}, peak: map[string]int64{}, done: make(chan struct{})}
+	u := &usage{pids: map[string]int{}, start: map[string]time.Duration{}, cpu: map[string]time.Duration{}, peak: map[string]int64{}, begun: time.Now(), done: make(chan struct{})}
 	for name, pid := range pids {
 		if pid > 0 {
 			u.pids[name] = pid
@@ -52,13 +55,20 @@ func (u *usage) watch() {
 	}
 }
 
+// stop ends the count; a second call changes nothing.
 func (u *usage) stop() {
-	close(u.done)
-	u.ended.Wait()
-	for name, pid := range u.pids {
-		u.cpu[name] = treeTime(pid) - u.start[name]
-	}
+	u.once.Do(func() {
+		close(u.done)
+		u.ended.Wait()
+		u.took = time.Since(u.begun)
+		for name, pid := range u.pids {
+			u.cpu[name] = treeTime(pid) - u.start[name]
+		}
+	})
 }
+
+// peakMiB is the most memory that a process had resident.
+func (u *usage) peakMiB(name string) float64 { return float64(u.peak[name]) / (1 << 20) }
 
 // total is the CPU time of all processes.
 func (u *usage) total() time.Duration {

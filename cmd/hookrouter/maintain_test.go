@@ -1,0 +1,64 @@
+package main
+
+import (
+	"io"
+	"net/http"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"hookrouter/models"
+	"hookrouter/store/storetest"
+)
+
+// TestRetentionInTheProgram starts the program on a database with an event of last week and lets its cron job find it.
+func TestRetentionInTheProgram(t *testing.T) {
+	t.Parallel()
+	eachDatabase(t, func(t *testing.T, url string) {
+		n := newNode(t, url, "HOOKROUTER_MAINTENANCE_CRON=@every 1s", "HOOKROUTER_RETENTION_PAYLOADS=48h", "HOOKROUTER_LOG_LEVEL=info")
+		key := n.key("acme", models.RoleAdmin)
+		db := openStore(t, url)
+		orgs, err := db.Organizations(t.Context())
+		require.NoError(t, err)
+		at := time.Now().AddDate(0, 0, -7).Truncate(time.Millisecond)
+		ref, floor := storetest.NewID(), models.FloorID(at)
+		copy(ref[:6], floor[:6])
+		_, err = db.SaveEvents(t.Context(), 0, []*models.Accepted{{Event: models.Event{
+			ID: ref, Ref: ref, OrganizationID: orgs[0].ID, Name: "signer.done", Time: at, AcceptedAt: at, Data: []byte(`{"n":1}`),
+		}}})
+		require.NoError(t, err)
+
+		read := func() (status int, data map[string]int, removed bool) {
+			var answer struct {
+				Data           map[string]int `json:"data"`
+				PayloadRemoved bool           `json:"payload_removed"`
+			}
+			status, err := n.call(t.Context(), http.MethodGet, "/v3/events/"+ref.String(), key, nil, &answer)
+			require.NoError(t, err)
+			return status, answer.Data, answer.PayloadRemoved
+		}
+		n.start()
+		require.Eventually(t, func() bool { _, data, removed := read(); return data == nil && removed }, 15*time.Second, 50*time.Millisecond)
+		require.NoError(t, n.terminate())
+		n.env = append(n.env, "HOOKROUTER_RETENTION_EVENTS=72h")
+		n.start()
+		require.Eventually(t, func() bool { status, _, _ := read(); return status == http.StatusNotFound }, 15*time.Second, 50*time.Millisecond)
+		require.NoError(t, n.terminate())
+		require.True(t, n.log.contains("retention.done"))
+	})
+}
+
+// TestSchedulesAreRefusedAtStart covers specs that the cron library takes and does not mean.
+func TestSchedulesAreRefusedAtStart(t *testing.T) {
+	t.Parallel()
+	for _, spec := range []string{"TZ=", "@every 100ms", "0 0 31 2 *", "soon"} {
+		err := run(t.Context(), []string{
+			"serve", "--listen", "127.0.0.1:0", "--database-url", "sqlite://" + filepath.Join(t.TempDir(), "x.db"),
+			"--master-key", testMasterKey, "--maintenance-cron", spec,
+		}, nil, io.Discard, io.Discard)
+		require.ErrorContains(t, err, "maintenance: cron spec", spec)
+		require.Equal(t, 2, exitCode(err))
+	}
+}

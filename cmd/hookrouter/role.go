@@ -1,0 +1,91 @@
+package main
+
+import (
+	"time"
+
+	"hookrouter/delivery"
+	"hookrouter/delivery/egress"
+	"hookrouter/routing"
+)
+
+// role is which part of the work an instance does. On one Postgres any number of instances of any role work side by side.
+type role string
+
+const (
+	roleAll    role = "all"
+	roleAPI    role = "api"    // accepts events and answers the API; sends nothing
+	roleWorker role = "worker" // sends and retries; serves its probes only
+)
+
+func (r role) accepts() bool { return r != roleWorker }
+func (r role) sends() bool   { return r != roleAPI }
+
+// wireDelivery makes what an instance needs to send.
+func (s *server) wireDelivery(guard *egress.Policy, address string) error {
+	c := s.config
+	sender, err := delivery.NewHTTPSender(delivery.SenderOptions{
+		// Many subscriptions may lead to one host, a relay for instance: as many connections are kept as calls can be in flight.
+		Transport:    egress.NewTransport(guard, egress.TransportOptions{MaxIdleConnsPerHost: c.MaxInFlight, MaxIdleConns: 2 * c.MaxInFlight}),
+		Schemes:      c.EndpointSchemes,
+		UserAgent:    c.UserAgent,
+		TimeoutFirst: c.TimeoutFirst,
+		TimeoutRetry: c.TimeoutRetry,
+		Now:          time.Now,
+	})
+	if err != nil {
+		return err
+	}
+	o := delivery.Options{
+		Queue:       s.queue(),
+		Directory:   s.matcher,
+		Sender:      sender,
+		Policy:      delivery.Policy{Schedule: c.RetrySchedule, Jitter: c.RetryJitter},
+		Name:        instanceName(address),
+		MaxInFlight: c.MaxInFlight,
+		Now:         time.Now,
+		Logger:      s.log,
+	}
+	if s.shared() {
+		o.Hints, o.Self = s.db, s.mark
+	}
+	if s.dispatcher, err = delivery.NewDispatcher(o); err != nil {
+		return err
+	}
+	s.retrier, err = delivery.NewRetrier(delivery.RetrierOptions{
+		Queue: s.queue(), Directory: s.matcher, Dispatcher: s.dispatcher, Auditor: s.db, Spec: c.RetryCron,
+		Now: time.Now, Logger: s.log,
+	})
+	if err != nil {
+		return usageError{err}
+	}
+	return nil
+}
+
+// wireAccept makes what an instance needs to take events. Who takes their deliveries over depends on its role, and on whether there can
+// be others.
+func (s *server) wireAccept() error {
+	var handover routing.Handover = s.dispatcher
+	if s.shared() {
+		o := delivery.AnnouncerOptions{Hints: s.db, Self: s.mark, Logger: s.log, Now: time.Now}
+		if s.config.Role.sends() {
+			o.Owner = s.dispatcher.Owner
+		}
+		var err error
+		if s.announcer, err = delivery.NewAnnouncer(o); err != nil {
+			return err
+		}
+		handover = s.announcer
+		if s.config.Role.sends() {
+			handover = delivery.Sharing{Dispatcher: s.dispatcher, Announcer: s.announcer}
+		}
+	}
+	var err error
+	s.router, err = routing.NewRouter(routing.RouterOptions{
+		Matcher: s.matcher, Outbox: s.outbox(), Handover: handover, Committers: s.db.Committers(),
+		Now: time.Now, NewID: newID, Logger: s.log,
+	})
+	return err
+}
+
+// shared reports whether other instances can work on this database.
+func (s *server) shared() bool { return s.db.Dialect() == "postgres" }
