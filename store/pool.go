@@ -13,7 +13,8 @@ import (
 // so they are counted where none can go past.
 type pool struct {
 	*sql.DB
-	count *atomic.Int64
+	count    *atomic.Int64
+	prepared *prepared // nil where the driver sees to it
 }
 
 var (
@@ -28,11 +29,14 @@ func (p *pool) GetDBConn() (*sql.DB, error) { return p.DB, nil }
 // BeginTx starts a transaction whose statements are counted too.
 func (p *pool) BeginTx(ctx context.Context, opts *sql.TxOptions) (gorm.ConnPool, error) {
 	p.count.Add(1)
+	if p.prepared != nil {
+		p.prepared.compile(ctx)
+	}
 	tx, err := p.DB.BeginTx(ctx, opts)
 	if err != nil {
 		return nil, err
 	}
-	return &poolTx{Tx: tx, count: p.count}, nil
+	return &poolTx{Tx: tx, count: p.count, prepared: p.prepared}, nil
 }
 
 // ExecContext counts and runs a statement.
@@ -55,7 +59,8 @@ func (p *pool) QueryRowContext(ctx context.Context, query string, args ...any) *
 
 type poolTx struct {
 	*sql.Tx
-	count *atomic.Int64
+	count    *atomic.Int64
+	prepared *prepared
 }
 
 func (t *poolTx) Commit() error {

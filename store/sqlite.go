@@ -50,7 +50,11 @@ func (s *Store) openSQLite(ctx context.Context, path string) error {
 		if err := db.PingContext(ctx); err != nil {
 			return nil, err
 		}
-		dialector := gormsqlite.New(gormsqlite.Config{Conn: &pool{DB: db, count: &s.statements}}).(*gormsqlite.Dialector)
+		conn := &pool{DB: db, count: &s.statements}
+		if !readOnly {
+			conn.prepared = &prepared{db: db, list: map[string]*sql.Stmt{}}
+		}
+		dialector := gormsqlite.New(gormsqlite.Config{Conn: conn}).(*gormsqlite.Dialector)
 		return gorm.Open(&moderncDialector{dialector}, gormConfig(s.logger))
 	}
 	if s.write, err = open(false, 1); err != nil {
@@ -71,7 +75,7 @@ func (s *Store) openSQLite(ctx context.Context, path string) error {
 //   - _txlock=immediate: a transaction takes the write lock at its start. Otherwise one that reads before it writes fails at once
 //     with SQLITE_BUSY_SNAPSHOT, whatever busy_timeout says.
 //   - busy_timeout: five seconds, for the moments when a command of the CLI writes to the same file.
-//   - cache_size: 64 MiB of pages for the writer, so that the top of the indexes stays in memory.
+//   - cache_size: 32 MiB of pages for the writer, so that the top of the indexes stays in memory.
 func sqliteDSN(path string, readOnly bool) string {
 	q := url.Values{}
 	q.Add("_pragma", "busy_timeout(5000)")
@@ -82,7 +86,7 @@ func sqliteDSN(path string, readOnly bool) string {
 		q.Add("_pragma", "journal_mode(WAL)")
 		q.Add("_pragma", "synchronous(FULL)")
 		q.Add("_pragma", "foreign_keys(1)")
-		q.Add("_pragma", "cache_size(-65536)")
+		q.Add("_pragma", "cache_size(-32768)")
 	}
 	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + q.Encode()
 }

@@ -94,11 +94,11 @@ func (*sqliteDialect) saveEvents(
 				e.AcceptedAt.UnixMilli(), e.Time.UnixMilli(), e.Matched, e.Sandbox, e.Name, e.Scope, e.EntityKey, string(e.Data))
 		}
 		if from > 0 {
-			_, err := db.ExecContext(ctx, query+"VALUES "+values(to-from, 13), args...)
+			_, err := execPrepared(ctx, db, query+"VALUES "+values(to-from, 13), args...)
 			return err
 		}
 		args = append(args, conditionArgs...)
-		result, err := db.ExecContext(ctx, query+"SELECT * FROM (VALUES "+values(to-from, 13)+") WHERE "+condition, args...)
+		result, err := execPrepared(ctx, db, query+"SELECT * FROM (VALUES "+values(to-from, 13)+") WHERE "+condition, args...)
 		if err != nil {
 			return err
 		}
@@ -131,7 +131,7 @@ func saveDeliveriesSQLite(ctx context.Context, db gorm.ConnPool, batch []*models
 				d.Owner, ms(d.CreatedAt), ms(d.UpdatedAt), d.SubscriptionVersion, d.Attempts, d.Sandbox, d.Owed, string(d.Status),
 				string(d.Reason), d.EventName)
 		}
-		_, err := db.ExecContext(ctx, `INSERT INTO deliveries (organization_id, id, event_ref, event_id, subscription_id, due_at, owner,
+		_, err := execPrepared(ctx, db, `INSERT INTO deliveries (organization_id, id, event_ref, event_id, subscription_id, due_at, owner,
 			created_at, updated_at, subscription_version, attempts, sandbox, owed, status, reason, event_name) VALUES `+values(to-from, 16), args...)
 		return err
 	})

@@ -89,7 +89,7 @@ func recordStatesSQLite(ctx context.Context, pool gorm.ConnPool, now time.Time, 
 		args = append(args, uid(r.Delivery.OrganizationID), uid(r.Delivery.ID), r.Delivery.Owner, string(r.Status), dueAt(r.Status, r.DueAt, now), r.Owed,
 			string(r.Reason), sent, r.Delivery.Attempts)
 	}
-	rows, err := pool.QueryContext(ctx, `UPDATE deliveries SET status = r.column4, owner = CASE WHEN r.column5 > 0 THEN 0 ELSE owner END,
+	rows, err := queryPrepared(ctx, pool, `UPDATE deliveries SET status = r.column4, owner = CASE WHEN r.column5 > 0 THEN 0 ELSE owner END,
 		due_at = r.column5, owed = r.column6, reason = r.column7, attempts = attempts + r.column8, updated_at = ?
 		FROM (VALUES `+values(len(rs), 9)+`) AS r
 		WHERE deliveries.organization_id = r.column1 AND deliveries.id = r.column2 AND +deliveries.owner = r.column3
@@ -124,7 +124,7 @@ func insertAttemptsSQLite(ctx context.Context, pool gorm.ConnPool, rows []attemp
 			number(r.TotalUs), text(r.Reason), text(r.Detail), text(r.Endpoint), text(r.RequestHeaders), text(r.ResponseHeaders),
 			blob(r.ResponseBody))
 	}
-	_, err := pool.ExecContext(ctx, `INSERT INTO attempts (organization_id, delivery_id, number, started_at, success, body_truncated,
+	_, err := execPrepared(ctx, pool, `INSERT INTO attempts (organization_id, delivery_id, number, started_at, success, body_truncated,
 		status_code, redirects, retry_after_ms, dns_us, connect_us, tls_us, first_byte_us, total_us, reason, detail, endpoint,
 		request_headers, response_headers, response_body) VALUES `+values(len(rows), width), args...)
 	return err
