@@ -27,7 +27,7 @@ func Decide(d models.Delivery, s *models.Subscription, a models.Attempt, p Polic
 		r.Status, r.Reason = models.StatusDelivered, ""
 		return r
 	}
-	wait, left := p.backoff(a.Number, jitter)
+	wait, left := p.backoff(a.Number-d.Uncounted, jitter)
 	owed := !s.AutoRetry && a.Number == 1 && a.Reason == models.ReasonTimeout
 	// A second or later attempt that nobody owed was a retry under auto_retry, so that is what it had been.
 	retries := s.AutoRetry || owed || a.Number > 1 && !d.Owed

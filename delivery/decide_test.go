@@ -197,3 +197,13 @@ func TestPolicyValidate(t *testing.T) {
 	}
 	require.Equal(t, models.StatusFailed, Decide(models.Delivery{}, subscription(true), outcome(1, 500), Policy{}, noon, 0).Status)
 }
+
+// TestUncountedAttemptsLeaveTheSchedule makes attempts that nobody counts: the next retry comes as if they had not been.
+func TestUncountedAttemptsLeaveTheSchedule(t *testing.T) {
+	t.Parallel()
+	for uncounted := range 4 {
+		d := models.Delivery{Attempts: uncounted + 1, Uncounted: uncounted}
+		r := Decide(d, subscription(true), outcome(uncounted+2, 500), Policy{Schedule: vendorSchedule}, noon, 0)
+		require.Equal(t, noon.Add(vendorSchedule[1]), r.DueAt)
+	}
+}

@@ -47,11 +47,13 @@ type Job struct {
 // Result is an attempt's outcome and what it does to the delivery, to be recorded in one transaction.
 type Result struct {
 	Delivery Delivery // as it was when the attempt started; Owner fences the record
-	Attempt  *Attempt // nil where the delivery was stopped before it was sent
-	Status   DeliveryStatus
-	DueAt    time.Time // when Status is retrying
-	Owed     bool      // when Status is retrying
-	Reason   Reason
+	// Uncounted says that the attempt does not count against the retry schedule.
+	Uncounted bool
+	Attempt   *Attempt // nil where the delivery was stopped before it was sent
+	Status    DeliveryStatus
+	DueAt     time.Time // when Status is retrying
+	Owed      bool      // when Status is retrying
+	Reason    Reason
 }
 
 // Want asks for queued deliveries of one subscription.

@@ -42,8 +42,10 @@ type Delivery struct {
 	SubscriptionVersion int
 
 	Status   DeliveryStatus
-	Attempts int   // made so far
-	Owner    int64 // the instance that is sending it, or sent it last; 0 while it waits
+	Attempts int // made so far
+	// Uncounted are those of the attempts that do not count against the retry schedule, because somebody or a probe asked for them.
+	Uncounted int
+	Owner     int64 // the instance that is sending it, or sent it last; 0 while it waits
 	// DueAt is when the next attempt may start, and for one that was claimed when it was due. It is zero for a delivery that was handed
 	// over from the commit, which never waited, and for one that has ended.
 	DueAt time.Time

@@ -33,7 +33,7 @@ WITH due AS (
   UPDATE deliveries d SET status = 'delivering', owner = ?, updated_at = ?
   FROM due WHERE d.organization_id = due.organization_id AND d.id = due.id AND d.id >= ?
   RETURNING d.due_at, d.owner, d.created_at, d.updated_at, d.organization_id, d.id, d.event_ref, d.event_id, d.subscription_id,
-            d.subscription_version, d.attempts, d.sandbox, d.owed, d.status, d.reason, d.event_name, due.status AS was
+            d.subscription_version, d.attempts, d.uncounted, d.sandbox, d.owed, d.status, d.reason, d.event_name, due.status AS was
 ), l AS (
   INSERT INTO ledger_entries (organization_id, delivering, pending, retrying)
   SELECT organization_id, count(*), -count(*) FILTER (WHERE was = 'pending'), -count(*) FILTER (WHERE was = 'retrying')
@@ -71,13 +71,13 @@ func (postgresDialect) claim(
 const recordSQL = `
 WITH u AS (
   UPDATE deliveries d
-  SET status = r.status, owner = CASE WHEN r.due_at > 0 THEN 0 ELSE d.owner END, due_at = r.due_at, owed = r.owed, reason = r.reason, attempts = d.attempts + r.sent, updated_at = $1
+  SET status = r.status, owner = CASE WHEN r.due_at > 0 THEN 0 ELSE d.owner END, due_at = r.due_at, owed = r.owed, reason = r.reason, attempts = d.attempts + r.sent, uncounted = d.uncounted + r.uncounted, updated_at = $1
   FROM unnest($2::uuid[], $3::uuid[], $4::bigint[], $5::text[], $6::bigint[], $7::boolean[], $8::text[], $9::int[], $10::bigint[],
               $11::boolean[], $12::boolean[], $13::int[], $14::int[], $15::int[], $16::int[], $17::int[], $18::int[], $19::int[],
-              $20::int[], $21::text[], $22::text[], $23::text[], $24::text[], $25::text[], $26::bytea[], $27::int[])
+              $20::int[], $21::text[], $22::text[], $23::text[], $24::text[], $25::text[], $26::bytea[], $27::int[], $31::int[])
     WITH ORDINALITY AS r (organization_id, id, owner, status, due_at, owed, reason, sent, started_at, success, body_truncated,
                           status_code, redirects, retry_after_ms, dns_us, connect_us, tls_us, first_byte_us, total_us, why, detail,
-                          endpoint, request_headers, response_headers, response_body, made, place)
+                          endpoint, request_headers, response_headers, response_body, made, uncounted, place)
   WHERE d.organization_id = r.organization_id AND d.id = r.id
     AND d.owner + 0 = r.owner AND d.attempts + 0 = r.made AND d.status = 'delivering' || left(r.status, 0)
     AND d.id >= $28 AND d.id < $29
@@ -110,11 +110,14 @@ func recordArguments(now time.Time, rs []models.Result) []any {
 	from, to := bounds(ids)
 	args := append([]any{ms(now)}, resultColumns(now, rs, ids)...)
 	args = append(args, attemptColumns(rs)...)
-	made := make([]int32, len(rs))
+	made, uncounted := make([]int32, len(rs)), make([]int32, len(rs))
 	for i := range rs {
 		made[i] = bounded(int64(rs[i].Delivery.Attempts))
+		if rs[i].Uncounted {
+			uncounted[i] = 1
+		}
 	}
-	return append(args, made, uid(from), uid(to), len(rs))
+	return append(args, made, uid(from), uid(to), len(rs), uncounted)
 }
 
 func (postgresDialect) record(ctx context.Context, db *gorm.DB, now time.Time, rs []models.Result) ([]int, error) {

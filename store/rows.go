@@ -213,6 +213,7 @@ type deliveryRow struct {
 	SubscriptionID      uid
 	SubscriptionVersion int
 	Attempts            int
+	Uncounted           int
 	Sandbox             bool
 	Owed                bool
 	Status              models.DeliveryStatus
@@ -226,7 +227,7 @@ func (r *deliveryRow) model() models.Delivery {
 	return models.Delivery{
 		ID: models.ID(r.ID), OrganizationID: models.ID(r.OrganizationID), EventRef: models.ID(r.EventRef),
 		EventID: models.ID(r.EventID), EventName: r.EventName, Sandbox: r.Sandbox, SubscriptionID: models.ID(r.SubscriptionID),
-		SubscriptionVersion: r.SubscriptionVersion, Status: r.Status, Attempts: r.Attempts, Owner: r.Owner,
+		SubscriptionVersion: r.SubscriptionVersion, Status: r.Status, Attempts: r.Attempts, Uncounted: r.Uncounted, Owner: r.Owner,
 		DueAt: instant(r.DueAt), Owed: r.Owed, Reason: r.Reason, CreatedAt: instant(r.CreatedAt), UpdatedAt: instant(r.UpdatedAt),
 	}
 }

@@ -10,7 +10,7 @@ import (
 )
 
 const deliveryColumnsSQL = `due_at, owner, created_at, updated_at, organization_id, id, event_ref, event_id, subscription_id,
-	subscription_version, attempts, sandbox, owed, status, reason, event_name`
+	subscription_version, attempts, uncounted, sandbox, owed, status, reason, event_name`
 
 // claim goes subscription by subscription. There is no one to skip: the transaction has the write lock.
 func (*sqliteDialect) claim(
@@ -78,20 +78,23 @@ func (*sqliteDialect) record(ctx context.Context, db *gorm.DB, now time.Time, rs
 
 // recordStatesSQLite updates one chunk. The plus signs keep SQLite from going by the index of what an owner is delivering.
 func recordStatesSQLite(ctx context.Context, pool gorm.ConnPool, now time.Time, rs []models.Result) (map[models.ID]int, error) {
-	args := make([]any, 0, 1+len(rs)*9)
+	args := make([]any, 0, 1+len(rs)*10)
 	args = append(args, ms(now))
 	for i := range rs {
 		r := &rs[i]
-		sent := 0
+		sent, uncounted := 0, 0
 		if r.Attempt != nil {
 			sent = 1
 		}
+		if r.Uncounted {
+			uncounted = 1
+		}
 		args = append(args, uid(r.Delivery.OrganizationID), uid(r.Delivery.ID), r.Delivery.Owner, string(r.Status), dueAt(r.Status, r.DueAt, now), r.Owed,
-			string(r.Reason), sent, r.Delivery.Attempts)
+			string(r.Reason), sent, r.Delivery.Attempts, uncounted)
 	}
 	rows, err := queryPrepared(ctx, pool, `UPDATE deliveries SET status = r.column4, owner = CASE WHEN r.column5 > 0 THEN 0 ELSE owner END,
-		due_at = r.column5, owed = r.column6, reason = r.column7, attempts = attempts + r.column8, updated_at = ?
-		FROM (VALUES `+values(len(rs), 9)+`) AS r
+		due_at = r.column5, owed = r.column6, reason = r.column7, attempts = attempts + r.column8, uncounted = uncounted + r.column10, updated_at = ?
+		FROM (VALUES `+values(len(rs), 10)+`) AS r
 		WHERE deliveries.organization_id = r.column1 AND deliveries.id = r.column2 AND +deliveries.owner = r.column3
 		  AND +deliveries.status = 'delivering' AND deliveries.attempts = r.column9
 		RETURNING id, attempts`, args...)

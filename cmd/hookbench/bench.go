@@ -47,7 +47,7 @@ type sizes struct {
 
 func full() sizes {
 	return sizes{
-		publishers: 64, timed: true, yardstick: time.Second, events1: 20_000, events10: 5_000, paced: 3_000, strangers: 10_000, loaded: 100_000,
+		publishers: 64, timed: true, yardstick: time.Second, events1: 20_000, events10: 8_000, paced: 3_000, strangers: 10_000, loaded: 100_000,
 		lone: 20, isolation: 10 * time.Second, idle: 20 * time.Second, lanes: 100, queued: 10_000, indexed: 1_000_000, chased: 1 << 30,
 		matching: 200 * time.Millisecond,
 	}

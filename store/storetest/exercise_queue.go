@@ -26,6 +26,22 @@ func queueTests() []exercise {
 			require.Equal(w, models.StatusFailed, got.Status)
 			require.True(w, w.ledger().Balanced())
 		}},
+		{"attempts that do not count are counted apart", func(w *world) {
+			sub, owner := w.subscribe(), w.register("a")
+			a := owned(w.event(sub), owner)
+			w.save(a)
+			for _, uncounted := range []bool{true, false, true} {
+				r := failed(w.delivery(a.Deliveries[0].ID), w.clock.Now(), w.clock.Now())
+				r.Uncounted = uncounted
+				require.Empty(w, w.record(r))
+				jobs := w.claim(owner, models.Want{SubscriptionID: sub.ID, Limit: 1})
+				require.Len(w, jobs, 1)
+				require.Equal(w, w.delivery(a.Deliveries[0].ID), jobs[0].Delivery)
+			}
+			got := w.delivery(a.Deliveries[0].ID)
+			require.Equal(w, 3, got.Attempts)
+			require.Equal(w, 2, got.Uncounted)
+		}},
 		{"claims take the oldest due of each lane up to its limit", exerciseClaimOrder},
 		{"two claimers never share a delivery", exerciseParallelClaims},
 		{"a result and its attempt", exerciseRecord},

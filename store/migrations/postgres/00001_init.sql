@@ -183,6 +183,7 @@ CREATE TABLE deliveries (
     subscription_id      uuid    NOT NULL,
     subscription_version integer NOT NULL,
     attempts             integer NOT NULL,
+    uncounted            integer NOT NULL DEFAULT 0,
     sandbox              boolean NOT NULL,
     owed                 boolean NOT NULL,
     status               text    NOT NULL,

@@ -169,6 +169,7 @@ CREATE TABLE deliveries (
     subscription_id      BLOB    NOT NULL,
     subscription_version INTEGER NOT NULL,
     attempts             INTEGER NOT NULL,
+    uncounted            INTEGER NOT NULL DEFAULT 0,
     sandbox              BOOLEAN NOT NULL,
     owed                 BOOLEAN NOT NULL,
     status               TEXT    NOT NULL,
