@@ -98,20 +98,21 @@ func (b *board) stand(l *lane) {
 	}
 	p := l.tempo.pace()
 	for c := range classes {
-		if !l.ready[c][p] && l.queue[c].size > 0 {
+		if !l.ready[c][p] && l.queue[c].size > 0 && (c == fresh || !l.early) {
 			l.ready[c][p] = true
 			b.line[c][p].push(l)
 		}
 	}
 }
 
-// next picks what to send now. A lane that its rate holds up is given to sleep with the time to wait.
-func (b *board) next(now time.Time, sleep func(*lane, time.Duration)) (task, bool) {
+// next picks what to send now. A lane that its rate holds up is given to sleep with the time to wait, and one whose retries are not due
+// to doze.
+func (b *board) next(now time.Time, sleep, doze func(*lane, time.Duration)) (task, bool) {
 	b.now = now
 	for c := range classes {
 		for p := range paces {
-			if l := b.turn(c, p, sleep); l != nil {
-				t := task{lane: l, job: l.take(c), pace: p}
+			if l := b.turn(c, p, sleep, doze); l != nil {
+				t := task{lane: l, job: l.take(c, now), pace: p}
 				t.class = classOf(&t.job.Delivery)
 				l.inFlight++
 				b.slots.taken[t.class][p]++
@@ -124,7 +125,7 @@ func (b *board) next(now time.Time, sleep func(*lane, time.Duration)) (task, boo
 }
 
 // turn is the lane whose turn it is in one of the lines, or nil where none may go now.
-func (b *board) turn(c class, p pace, sleep func(*lane, time.Duration)) *lane {
+func (b *board) turn(c class, p pace, sleep, doze func(*lane, time.Duration)) *lane {
 	for line := &b.line[c][p]; line.size > 0; {
 		room := b.slots.room(c, p)
 		if room < 1 {
@@ -134,6 +135,15 @@ func (b *board) turn(c class, p pace, sleep func(*lane, time.Duration)) *lane {
 		l.ready[c][p] = false
 		// One whose pace has changed stands in its new line as well. One that has its fair part comes back with the end of a call.
 		if l.queue[c].size == 0 || !l.open() || l.tempo.pace() != p || !fair(l.inFlight, room) {
+			continue
+		}
+		if c == retries && !l.early {
+			if wait := l.untilDue(b.now); wait > 0 {
+				l.early = true
+				doze(l, wait)
+			}
+		}
+		if c == retries && l.early {
 			continue
 		}
 		wait := l.wait(b.now)
@@ -193,6 +203,13 @@ func (b *board) follow(l *lane, s *models.Subscription) (stopped []models.Result
 	b.stand(l)
 	b.forget(l)
 	return stopped
+}
+
+// due says that a lane's next retry may be due now.
+func (b *board) due(l *lane) {
+	l.early = false
+	b.stand(l)
+	b.forget(l)
 }
 
 // awake ends a lane's pause for its rate.

@@ -106,7 +106,7 @@ func TestForgetKeepsRates(t *testing.T) {
 	b.push(models.Job{Delivery: models.Delivery{SubscriptionID: s.ID}, Event: &models.Event{}, Current: s})
 	b.hold(b.lane(s.ID), 1, 0)
 	next := func(now time.Time) (task, bool) {
-		return b.next(now, func(*lane, time.Duration) { t.Fatal("held up") })
+		return b.next(now, func(*lane, time.Duration) { t.Fatal("held up") }, func(*lane, time.Duration) { t.Fatal("too early") })
 	}
 	sent, ok := next(noon)
 	require.True(t, ok)

@@ -18,22 +18,24 @@ type Dispatcher struct {
 	member   *membership
 	wake     chan struct{} // holds at most one: look for work in the database
 
-	mu       sync.Mutex
-	board    board
-	returns  []models.Delivery  // owned but not to be sent by us: the feeder gives them back
-	active   map[models.ID]bool // being sent; true for what was handed over
-	resting  int                // workers that wait for a task
-	handed   chan task          // to those that rest; closed by the drain
-	draining bool
-	started  bool
-	stopped  chan struct{} // closed when Stop has done its work; nil until it begins
+	mu      sync.Mutex
+	board   board
+	returns []models.Delivery // owned but not to be sent by us: the feeder gives them back
+	// releasing are those of the returns that it is giving back at the moment.
+	releasing []models.Delivery
+	active    map[models.ID]bool // being sent; true for what was handed over
+	resting   int                // workers that wait for a task
+	handed    chan task          // to those that rest; closed by the drain
+	draining  bool
+	started   bool
+	stopped   chan struct{} // closed when Stop has done its work; nil until it begins
 
-	workers    sync.WaitGroup     // running sends
-	loops      sync.WaitGroup     // feeder and membership
-	endLoops   context.CancelFunc // ends them
-	cutOff     context.CancelFunc // cancels the calls in flight
-	sendCtx    context.Context    //nolint:containedctx // the service's own run context: every call lives in it until the drain cuts it
-	sent, lost uint64             // attempts made; deliveries dropped because another instance has them
+	workers  sync.WaitGroup     // running sends
+	loops    sync.WaitGroup     // feeder and membership
+	endLoops context.CancelFunc // ends them
+	cutOff   context.CancelFunc // cancels the calls in flight
+	sendCtx  context.Context    //nolint:containedctx // the service's own run context: every call lives in it until the drain cuts it
+	lost     uint64             // deliveries dropped because another instance has them
 }
 
 // NewDispatcher checks the options and makes a dispatcher. It does nothing before [Dispatcher.Start].
@@ -154,7 +156,7 @@ func (d *Dispatcher) next(now time.Time) (task, bool) {
 	if _, ok := d.member.current(now); !ok {
 		return task{}, false // held: someone may have taken over; the next good heartbeat goes on
 	}
-	t, ok := d.board.next(now, d.sleep)
+	t, ok := d.board.next(now, d.sleep, d.doze)
 	if ok {
 		d.active[t.job.Delivery.ID] = handedOver(&t.job.Delivery)
 	}
@@ -187,14 +189,28 @@ func (d *Dispatcher) sleep(l *lane, wait time.Duration) {
 	})
 }
 
+// doze wakes a lane when its next retry is due.
+func (d *Dispatcher) doze(l *lane, wait time.Duration) {
+	time.AfterFunc(wait, func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.board.due(l)
+		d.startAll(d.o.Now())
+	})
+}
+
 // fenced drops everything that was not sent yet: the instance was declared dead under this number, and its deliveries belong to
 // others. Calls in flight end by themselves; their results will be refused.
+//
+// Failure policy: what is dropped is given back as well, which does nothing to what others have taken over. They look at what a dead number
+// owns for some minutes only, and a claim can come in later, where this process was suspended in the middle of one.
 func (d *Dispatcher) fenced(int64) {
 	d.mu.Lock()
-	dropped := len(d.board.drop())
-	d.lost += uint64(dropped)
+	dropped := d.board.drop()
+	d.lost += uint64(len(dropped))
+	d.giveBack(dropped...)
 	d.mu.Unlock()
-	d.o.Logger.Warn("instance.fenced", "dropped", dropped)
+	d.o.Logger.Warn("instance.fenced", "dropped", len(dropped))
 }
 
 // revived goes on: the heartbeat is good, perhaps again, or the instance has a new number.

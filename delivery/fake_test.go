@@ -134,7 +134,10 @@ func (q *fakeQueue) Pulse(_ context.Context, now time.Time, silentFor time.Durat
 func (r *row) waiting() bool {
 	return r.d.Status == models.StatusPending || r.d.Status == models.StatusRetrying
 }
-func (r *row) queued(now time.Time) bool { return r.waiting() && !r.d.DueAt.After(now) }
+
+func (r *row) queued(now time.Time) bool {
+	return r.waiting() && !r.d.DueAt.After(now.Add(models.ClaimAhead))
+}
 
 func (q *fakeQueue) TakeOver(_ context.Context, self int64, now time.Time, silentFor time.Duration, limit int) (int, error) {
 	end, err := q.begin("takeover")

@@ -32,7 +32,7 @@ func (d *Dispatcher) feed(ctx context.Context) {
 			if ctx.Err() != nil {
 				return
 			}
-			d.o.Logger.Warn("delivery.feed", "error", err, "again_in", pause)
+			d.o.Logger.Warn("delivery.feed", "error", err, "again_in", pause.String())
 			// Failure policy: wait and try again for ever; meanwhile everything is safe in the database.
 			if !rest(ctx, pause) {
 				return
@@ -96,7 +96,7 @@ func (d *Dispatcher) settle(owner int64, c claim, jobs []models.Job, failed bool
 func (d *Dispatcher) release(ctx context.Context) error {
 	d.mu.Lock()
 	returns := d.returns
-	d.returns = nil
+	d.returns, d.releasing = nil, returns
 	d.mu.Unlock()
 	for len(returns) > 0 {
 		owner, n := returns[0].Owner, 0
@@ -110,7 +110,7 @@ func (d *Dispatcher) release(ctx context.Context) error {
 		cancel()
 		if err != nil {
 			d.mu.Lock()
-			d.returns = append(returns, d.returns...)
+			d.returns, d.releasing = append(returns, d.returns...), nil
 			d.mu.Unlock()
 			return err
 		}
@@ -121,8 +121,9 @@ func (d *Dispatcher) release(ctx context.Context) error {
 				d.board.mark(id)
 			}
 		}
-		d.mu.Unlock()
 		returns = returns[n:]
+		d.releasing = returns
+		d.mu.Unlock()
 	}
 	return nil
 }

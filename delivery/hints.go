@@ -42,7 +42,7 @@ func (d *Dispatcher) listen(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		d.o.Logger.Warn("delivery.deaf", "error", err, "again_in", pause)
+		d.o.Logger.Warn("delivery.deaf", "error", err, "again_in", pause.String())
 		if !rest(ctx, pause) {
 			return
 		}

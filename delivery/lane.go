@@ -47,6 +47,7 @@ type lane struct {
 	limiter  *rate.Limiter // nil without a rate
 	perSec   float64
 	sleeping bool // waits for its rate; a timer wakes it
+	early    bool // its next retry is not due yet; a timer says when
 	parting  bool // stands in the board's list of lanes that may soon be forgotten
 
 	// backlog says that the database may hold due deliveries of this lane: claim them when there is room.
@@ -118,14 +119,19 @@ func (l *lane) full(now time.Time) bool {
 func (l *lane) open() bool { return !l.sleeping && l.inFlight < l.window.size && l.inFlight < l.limit }
 
 // take removes the job to send next. The class asked for has one.
-func (l *lane) take(c class) models.Job {
-	if l.queue[fresh].size > 0 && l.queue[retries].size > 0 {
+func (l *lane) take(c class, now time.Time) models.Job {
+	if l.queue[fresh].size > 0 && l.queue[retries].size > 0 && l.untilDue(now) <= 0 {
 		l.turn++
 		if l.turn%retryTurn == 0 {
 			c = retries
 		}
 	}
 	return l.queue[c].pop()
+}
+
+// untilDue is how long the first of its retries is not to be sent yet.
+func (l *lane) untilDue(now time.Time) time.Duration {
+	return l.queue[retries].at(0).Delivery.DueAt.Sub(now)
 }
 
 // wait is how long the lane's rate makes the next call wait; 0 means go, and takes a token.

@@ -2,7 +2,6 @@ package delivery
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -75,7 +74,7 @@ func (m *membership) register(ctx context.Context) error {
 	start := m.now() // before the call, so that our clock of silence never runs behind the database's
 	owner, err := m.queue.RegisterInstance(ctx, m.name)
 	if err != nil {
-		return fmt.Errorf("register instance: %w", err)
+		return err
 	}
 	m.term.Store(&term{owner: owner, good: start, since: start})
 	return nil
@@ -112,7 +111,7 @@ func (m *membership) beat(ctx context.Context) {
 		return
 	}
 	start := m.now()
-	err := m.queue.Heartbeat(call, t.owner, m.oldest())
+	err := m.queue.Heartbeat(call, t.owner, m.reach(t, start))
 	switch {
 	case models.CodeOf(err) == models.CodeFenced:
 		m.lose(t.owner)
@@ -123,6 +122,25 @@ func (m *membership) beat(ctx context.Context) {
 		// Always, since workers are refused by the clock: one may have ended between holdAfter and the answer to this heartbeat.
 		m.resume()
 	}
+}
+
+// commitAge is more than how old a delivery can be that is handed over, when its commit has ended. See routing.handoverAge.
+const commitAge = time.Minute
+
+// reach is the smallest id that may be in hand. Failure policy: after a gap the memory is not asked alone, because a process that was
+// suspended, or whose clock was set, may have deliveries in a commit that are older than any can be by the present clock. With the
+// next heartbeat they are in memory, or their commit has failed.
+func (m *membership) reach(t *term, now time.Time) models.ID {
+	oldest := m.oldest()
+	// By the wall clock, which goes on while a machine is suspended and which ids are made by.
+	if now.Round(0).Sub(t.good.Round(0)) < m.holdAfter {
+		return oldest
+	}
+	before := models.FloorID(t.good.Add(-commitAge))
+	if oldest.IsZero() || before.Compare(oldest) < 0 {
+		return before
+	}
+	return oldest
 }
 
 // heard is the term after a good heartbeat.
@@ -148,7 +166,10 @@ func (m *membership) lose(owner int64) {
 }
 
 func (m *membership) resume() {
-	m.held = false
+	if m.held {
+		m.held = false
+		m.logger.Info("instance.resumed")
+	}
 	m.onRevived()
 }
 
@@ -171,8 +192,5 @@ func (m *membership) leave(ctx context.Context) error {
 	if t == nil {
 		return nil
 	}
-	if err := m.queue.Deregister(ctx, t.owner); err != nil {
-		return fmt.Errorf("deregister instance: %w", err)
-	}
-	return nil
+	return m.queue.Deregister(ctx, t.owner)
 }

@@ -1,7 +1,10 @@
 package delivery
 
 import (
+	"bytes"
 	"context"
+	"log/slog"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -53,11 +56,12 @@ func TestSilentInstanceHolds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var calls atomic.Int64
+		var log bytes.Buffer
 		w := newWorld(t, func(ctx context.Context, j models.Job) models.Attempt {
 			calls.Add(1)
 			pause(ctx, time.Second)
 			return answering(j, 200, time.Second)
-		}, nil)
+		}, func(o *Options) { o.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
 		s := w.sub(func(s *models.Subscription) { s.MaxInFlight = 1 })
 		w.start()
 		w.publish(s, 16)
@@ -84,6 +88,8 @@ func TestSilentInstanceHolds(t *testing.T) {
 		w.waitFor(func(c map[models.DeliveryStatus]int) bool { return c[models.StatusDelivered] == 16 })
 		require.Equal(t, int64(16), calls.Load(), "nothing was sent twice")
 		w.stop()
+		require.Equal(t, 1, strings.Count(log.String(), "msg=instance.held"), "said when it begins to matter, and once")
+		require.Equal(t, 1, strings.Count(log.String(), "msg=instance.resumed"))
 	})
 }
 

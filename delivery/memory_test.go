@@ -80,7 +80,8 @@ func (l *loaded) step(t *rapid.T) {
 		}
 		l.mark(s.ID)
 	case 3:
-		if next, ok := l.next(noon, func(lane *lane, _ time.Duration) { lane.sleeping = false }); ok {
+		if next, ok := l.next(noon, func(lane *lane, _ time.Duration) { lane.sleeping = false },
+			func(lane *lane, _ time.Duration) { lane.early = false }); ok {
 			l.running = append(l.running, next)
 		}
 	case 4:

@@ -27,11 +27,8 @@ type recorder struct {
 	relieved bool        // add does not wait any more
 	limit    int         // of a batch; smaller than batch after a failure, to find the result that causes it
 
-	cancel  context.CancelFunc
-	loops   sync.WaitGroup
-	batches uint64
-	results uint64
-	largest int
+	cancel context.CancelFunc
+	loops  sync.WaitGroup
 }
 
 // pending is a result that waits for its commit.
@@ -95,7 +92,7 @@ func (r *recorder) commit(ctx context.Context, i int) {
 		if ctx.Err() != nil {
 			return
 		}
-		r.logger.Warn("delivery.record", "error", err, "results", len(batch), "again_in", pause)
+		r.logger.Warn("delivery.record", "error", err, "results", len(batch), "again_in", pause.String())
 		rest(ctx, pause)
 		pause = min(2*pause, longPause)
 	}
@@ -160,9 +157,6 @@ func (r *recorder) put(i int, batch []pending, err error) {
 	r.running[i] = nil
 	if err == nil {
 		r.limit = min(2*r.limit, r.batch)
-		r.batches++
-		r.results += uint64(len(batch))
-		r.largest = max(r.largest, len(batch))
 	} else {
 		r.limit = max(len(batch)/2, 1)
 		for _, p := range batch {
@@ -222,16 +216,11 @@ func (r *recorder) flush(ctx context.Context) (unstored int) {
 	return r.waiting.size
 }
 
-// recorderStats are the recorder's part of [Stats].
-type recorderStats struct {
-	waiting, largest int
-	batches, results uint64
-}
-
-func (r *recorder) stats() recorderStats {
+// size is how many results wait for their commit.
+func (r *recorder) size() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return recorderStats{waiting: r.waiting.size, largest: r.largest, batches: r.batches, results: r.results}
+	return r.waiting.size
 }
 
 // each visits every delivery whose result waits or is being committed.

@@ -30,10 +30,11 @@ type Queue interface {
 	TakeOver(ctx context.Context, self int64, now time.Time, silentFor time.Duration, limit int) (int, error)
 	// CancelStopped cancels up to limit waiting deliveries of stopped subscriptions and returns how many.
 	CancelStopped(ctx context.Context, now time.Time, limit int) (int, error)
-	// Backlog lists up to limit subscriptions that have queued deliveries which are due.
+	// Backlog lists up to limit subscriptions that have queued deliveries which are due, or will be within models.ClaimAhead.
 	Backlog(ctx context.Context, now time.Time, limit int) ([]models.ID, error)
 
-	// Claim makes due queued deliveries the owner's, the oldest due first within a subscription. Code fenced: the owner is dead.
+	// Claim makes queued deliveries the owner's that are due, or will be within models.ClaimAhead, the oldest due first within a
+	// subscription. Code fenced: the owner is dead.
 	Claim(ctx context.Context, owner int64, now time.Time, wants []models.Want) ([]models.Job, error)
 	// Record stores results in one transaction and returns the ids of those that were no longer ours; they leave no trace.
 	Record(ctx context.Context, results []models.Result) (fenced []models.ID, err error)

@@ -1,6 +1,6 @@
 package delivery
 
-// Stats is what a dispatcher is doing, for metrics. Counters count since the start.
+// Stats is what a dispatcher is doing, for metrics. What is counted for each batch is not here: the metrics see it pass.
 type Stats struct {
 	InFlight      int // calls that run, of them:
 	InFlightRetry int
@@ -10,18 +10,14 @@ type Stats struct {
 	Backlogged    int // lanes with due deliveries in the database
 	Slow          int // lanes whose receivers take long or time out
 
-	Attempts uint64 // made
-	Lost     uint64 // deliveries dropped because the instance was declared dead; others send them
+	Lost uint64 // deliveries dropped since the start because the instance was declared dead; others send them
 
-	RecordWaiting int    // results that wait for their commit
-	RecordBatches uint64 // commits
-	RecordResults uint64 // results in them
-	RecordLargest int    // the largest commit so far
+	RecordWaiting int // results that wait for their commit
 }
 
 // Stats takes a snapshot.
 func (d *Dispatcher) Stats() Stats {
-	r := d.recorder.stats()
+	waiting := d.recorder.size()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	s := Stats{
@@ -29,9 +25,8 @@ func (d *Dispatcher) Stats() Stats {
 		InFlightRetry: d.board.slots.of(retries),
 		Bytes:         d.board.memory[quick].bytes,
 		Lanes:         len(d.board.lanes),
-		Attempts:      d.sent,
 		Lost:          d.lost,
-		RecordWaiting: r.waiting, RecordBatches: r.batches, RecordResults: r.results, RecordLargest: r.largest,
+		RecordWaiting: waiting,
 	}
 	for _, l := range d.board.lanes {
 		s.Queued += l.queued()
@@ -44,3 +39,6 @@ func (d *Dispatcher) Stats() Stats {
 	}
 	return s
 }
+
+// Limits is how many deliveries, and how many bytes of their data, memory may hold.
+func (d *Dispatcher) Limits() (deliveries, bytes int) { return d.o.MaxJobs, d.o.MaxBytes }

@@ -116,7 +116,8 @@ func (a *audit) run(ctx context.Context, auditor Auditor, d *Dispatcher, now tim
 		return nil
 	}
 	a.last = now
-	owned, err := auditor.Owned(ctx, owner, now.Add(-auditEvery), d.o.MaxJobs)
+	// More than are known, so that whatever is not known finds a place among them.
+	owned, err := auditor.Owned(ctx, owner, now.Add(-auditEvery), len(d.known())+sweepRows)
 	if err != nil {
 		return fmt.Errorf("audit: %w", err)
 	}
@@ -179,8 +180,10 @@ func (d *Dispatcher) each(visit func(id models.ID, handed bool)) {
 	for id, handed := range d.active {
 		visit(id, handed)
 	}
-	for i := range d.returns {
-		visit(d.returns[i].ID, handedOver(&d.returns[i]))
+	for _, list := range [...][]models.Delivery{d.returns, d.releasing} {
+		for i := range list {
+			visit(list[i].ID, handedOver(&list[i]))
+		}
 	}
 	d.mu.Unlock()
 	d.recorder.each(visit)

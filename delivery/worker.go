@@ -31,9 +31,6 @@ func (d *Dispatcher) finished(t *task, a *models.Attempt, current *models.Subscr
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	delete(d.active, t.job.Delivery.ID)
-	if a != nil {
-		d.sent++
-	}
 	shed, feed := d.board.done(t, a, current)
 	if len(shed) > 0 {
 		d.giveBack(shed...)

@@ -3,6 +3,7 @@ package handlers
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -146,17 +147,20 @@ var badWebhooks = []struct {
 	{"events star without dot", object{"subscribed_events": []string{"signer*"}}, "subscribed_events[0]", "star"},
 	{"events upper case", object{"subscribed_events": []string{"SIGNER.DONE"}}, "subscribed_events[0]", "lower-case"},
 	{"events empty name", object{"subscribed_events": []string{""}}, "subscribed_events[0]", "lower-case"},
+	{"events 257", object{"subscribed_events": slices.Repeat([]string{"signer.done"}, 257)}, "subscribed_events", "at most 256"},
 	{"scopes missing", object{"scopes": absent}, "scopes", "required"},
 	{"scopes empty", object{"scopes": []string{}}, "scopes", "empty"},
 	{"scopes unknown", object{"scopes": []string{"app", "moon"}}, "scopes[1]", "no scope"},
 	{"scopes star in company", object{"scopes": []string{"*", "app"}}, "scopes[0]", "only entry"},
 	{"scopes duplicate", object{"scopes": []string{"app", "app"}}, "scopes[1]", "before"},
 	{"scopes not to subscribe to", object{"scopes": []string{"connector_hubspot_api"}}, "scopes[0]", "all scopes"},
+	{"scopes 17", object{"scopes": slices.Repeat([]string{"app"}, 17)}, "scopes", "at most 16"},
 	{"workspaces null", object{"workspaces": nil}, "workspaces", "array"},
 	{"workspaces empty", object{"workspaces": []string{}}, "workspaces", "empty"},
 	{"workspaces no UUID", object{"workspaces": []string{"marketing"}}, "workspaces[0]", "UUID"},
 	{"workspaces unknown", object{"workspaces": []string{"5b0a3c9e-3a0e-4a52-9c06-6b0a2a1f7d11"}}, "workspaces[0]", "no such workspace"},
 	{"workspaces star in company", object{"workspaces": []string{"*", "5b0a3c9e-3a0e-4a52-9c06-6b0a2a1f7d11"}}, "workspaces[0]", "only entry"},
+	{"workspaces 1001", object{"workspaces": slices.Repeat([]string{"5b0a3c9e-3a0e-4a52-9c06-6b0a2a1f7d11"}, 1001)}, "workspaces", "at most 1000"},
 	{
 		"workspaces duplicate in another case",
 		object{"workspaces": []string{"5b0a3c9e-3a0e-4a52-9c06-6b0a2a1f7d11", "5B0A3C9E-3A0E-4A52-9C06-6B0A2A1F7D11"}},

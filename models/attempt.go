@@ -56,6 +56,10 @@ type Result struct {
 	Reason    Reason
 }
 
+// ClaimAhead is how long before they are due deliveries are claimed. So each is sent at its own time; were they claimed when due, all
+// that came due since the last look at the queue would be sent at once, every second anew.
+const ClaimAhead = time.Second
+
 // Want asks for queued deliveries of one subscription.
 type Want struct {
 	SubscriptionID ID
@@ -65,7 +69,7 @@ type Want struct {
 // Pulse is what the retrier learns from one look at the database.
 type Pulse struct {
 	Revision int64 // of the rules
-	Due      bool  // some queued delivery is due
+	Due      bool  // some queued delivery is due, or will be within ClaimAhead
 	Stopped  bool  // some subscription was stopped and its waiting deliveries are to be canceled
 	Silent   bool  // some instance has not been heard of for too long
 	Senders  int   // instances that send, as far as is known

@@ -81,7 +81,7 @@ func (c *committer) match(s *submission) int {
 		c.stamp(s)
 	}
 	owner, owned := o.Handover.Owner()
-	owned = owned && owner != c.fenced && o.Now().Sub(s.items[0].accepted.Event.AcceptedAt) < handoverAge
+	owned = owned && owner != c.fenced && young(s, o.Now())
 	s.revision = o.Matcher.Revision() // before matching: the index may be ahead of it, never behind
 	deliveries := 0
 	for i := range s.items {
@@ -154,8 +154,15 @@ func worthRetry(err error) bool {
 }
 
 // save commits submissions in one transaction and answers them, or leaves them as they are and returns an error. Where the rules
-// have changed since they were matched, it matches them again.
+// have changed since they were matched, it matches them again, and so it does with those that are too old by now to be handed over.
 func (c *committer) save(ctx context.Context, batch []*submission) error {
+	now := c.r.o.Now()
+	for i, s := range batch {
+		if !young(s, now) && ownerOf(batch[i:i+1]) != 0 {
+			c.unreserve(s)
+			c.match(s)
+		}
+	}
 	for range staleTries {
 		outcomes, err := c.saveOnce(ctx, batch)
 		if err == nil {
@@ -184,16 +191,24 @@ func (c *committer) save(ctx context.Context, batch []*submission) error {
 	return models.Errorf(models.CodeUnavailable, "The subscriptions are changing too fast. Publish the event again.")
 }
 
-// ownerOf is the number under which a batch was to be handed over, the latest where there are several.
+// ownerOf is the number under which a batch was to be handed over, 0 where nothing is. Where there are several it is the first, because
+// an instance gets another number when the one that it had is dead.
 func ownerOf(batch []*submission) (owner int64) {
 	for _, s := range batch {
 		for i := range s.items {
 			for j := range s.items[i].accepted.Deliveries {
-				owner = max(owner, s.items[i].accepted.Deliveries[j].Owner)
+				if o := s.items[i].accepted.Deliveries[j].Owner; o != 0 && (owner == 0 || o < owner) {
+					owner = o
+				}
 			}
 		}
 	}
 	return owner
+}
+
+// young reports whether a submission's deliveries may be handed over.
+func young(s *submission, now time.Time) bool {
+	return now.Sub(s.items[0].accepted.Event.AcceptedAt) < handoverAge
 }
 
 func (c *committer) saveOnce(ctx context.Context, batch []*submission) ([]models.Outcome, error) {
@@ -209,7 +224,7 @@ func (c *committer) saveOnce(ctx context.Context, batch []*submission) ([]models
 	}
 	outcomes, err := c.r.o.Outbox.SaveEvents(ctx, revision, c.accepted)
 	if err != nil {
-		return nil, fmt.Errorf("save events: %w", err)
+		return nil, err
 	}
 	if len(outcomes) != len(c.accepted) {
 		// The commit has happened, so it is no error to try again after; but what became of whom can't be told.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -335,6 +336,73 @@ func TestOldEventsAreNotHandedOver(t *testing.T) {
 		require.Empty(t, s.handover.jobs)
 		s.stop(t)
 	})
+}
+
+// TestSecondTryOfAnOldEvent is the same where the first try has failed: nothing matched the event again in between.
+func TestSecondTryOfAnOldEvent(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newStand(t, nil)
+		s.source.put(1, nil)
+		require.NoError(t, s.o.Matcher.Refresh(t.Context()))
+		s.outbox.before = func(_ context.Context, call int, batch []*models.Accepted) error {
+			require.Equal(t, call == 1, batch[0].Deliveries[0].Owner == fakeOwner, "call %d", call)
+			if call == 1 {
+				<-time.After(handoverAge)
+				return errBroken
+			}
+			return nil
+		}
+		s.Start(t.Context())
+		outcomes := s.Accept(t.Context(), []*models.Event{newEvent("a")})
+		require.NoError(t, outcomes[0].Err)
+		require.Empty(t, s.handover.jobs)
+		s.stop(t)
+	})
+}
+
+// renumbered is the handover of an instance that gets a new number between two matches of the same batch.
+type renumbered struct {
+	*fakeHandover
+	asked atomic.Int64
+}
+
+func (r *renumbered) Owner() (int64, bool) { return fakeOwner + min(r.asked.Add(1)-1, 1), true }
+
+// TestNewNumberIsNotTakenForTheDeadOne is a batch that was matched under two numbers, the first of which is dead.
+func TestNewNumberIsNotTakenForTheDeadOne(t *testing.T) {
+	t.Parallel()
+	var handover *renumbered
+	s := newStand(t, func(o *RouterOptions) {
+		handover = &renumbered{fakeHandover: o.Handover.(*fakeHandover)}
+		o.Handover = handover
+	})
+	s.source.put(1, nil)
+	require.NoError(t, s.o.Matcher.Refresh(t.Context()))
+	s.outbox.before = func(_ context.Context, _ int, batch []*models.Accepted) error {
+		for _, a := range batch {
+			if a.Deliveries[0].Owner == fakeOwner {
+				return models.Errorf(models.CodeFenced, "declared dead")
+			}
+		}
+		return nil
+	}
+	var batch []*submission
+	for range 2 {
+		sub := &submission{arrived: time.Now(), events: []*models.Event{newEvent("a")}, answered: make(chan struct{})}
+		require.NoError(t, s.intake.put(sub))
+		batch = append(batch, sub)
+	}
+	s.Start(t.Context())
+	for _, sub := range batch {
+		<-sub.answered
+		require.NoError(t, sub.outcomes[0].Err)
+	}
+	require.Len(t, s.handover.jobs, 2, "both under the new number")
+	for _, j := range s.handover.jobs {
+		require.Equal(t, int64(fakeOwner+1), j.Delivery.Owner)
+	}
+	s.stop(t)
 }
 
 // TestOneBadSubmissionFailsAlone finds the one that the database will not take among many.

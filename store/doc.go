@@ -23,8 +23,8 @@
 // Most statements have one text for both databases. The few hot ones differ and are behind the dialect interface: on Postgres
 // one statement carries many rows as arrays, on SQLite rows go in chunks within one transaction of the single writer.
 //
-// Read in this order: open.go, rows.go, subscriptions.go, events.go, eventkeys.go, queue.go, instances.go, owned.go,
-// floor.go, hints.go, cancel.go, ledger.go; then
-// dialect.go with postgres_events.go and postgres_queue.go beside sqlite_events.go and sqlite_queue.go; then listing.go, seal.go,
-// migrate.go and partitions.go; then retention.go, payloads.go, postgres_retention.go and sqlite_retention.go.
+// Read in this order: open.go, rows.go, subscriptions.go, events.go, eventkeys.go, saved.go, queue.go, instances.go, owned.go,
+// floor.go, hints.go, cancel.go, ledger.go; then dialect.go with postgres_events.go and postgres_queue.go beside sqlite_events.go,
+// sqlite_queue.go and prepared.go; then listing.go, vitals.go, seal.go, errors.go, migrate.go and partitions.go; then retention.go,
+// payloads.go, postgres_retention.go and sqlite_retention.go.
 package store

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"slices"
+	"syscall"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"gorm.io/gorm"
@@ -18,12 +19,49 @@ import (
 	"hookrouter/models"
 )
 
-// wrap names the operation of an error and gives it a code where one is known. An error that has a code keeps it.
+// wrap names the operation of an error, and gives it a code where one is known. An error that has a code keeps it. Where the database
+// was not available it says why, for whoever reads the log.
 func wrap(operation string, err error) error {
 	if err == nil {
 		return nil
 	}
+	if why := cause(err); why != "" {
+		return fmt.Errorf("%s: %w (%s)", operation, coded(err), why)
+	}
 	return fmt.Errorf("%s: %w", operation, coded(err))
+}
+
+// cause is why the database was not available, in a few words, or "" where none are known. They are those of the operating system, or of
+// the server as far as it refuses a connection: what it says of a statement may quote values, so of that there is the code alone.
+func cause(err error) string {
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
+		if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
+			return e.Message
+		}
+		if isUnavailable(err) {
+			return "SQLSTATE " + e.Code
+		}
+		return ""
+	}
+	if e, ok := errors.AsType[*sqlite.Error](err); ok {
+		if isUnavailable(err) {
+			return sqlite.ErrorCodeString[e.Code()&0xff]
+		}
+		return ""
+	}
+	if e, ok := errors.AsType[*net.DNSError](err); ok {
+		return e.Err
+	}
+	if e, ok := errors.AsType[syscall.Errno](err); ok {
+		return e.Error()
+	}
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return "timed out"
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed):
+		return "the connection was closed"
+	}
+	return ""
 }
 
 func coded(err error) error {

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
+	"syscall"
 	"testing"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -56,4 +58,23 @@ func TestErrorsGetCodes(t *testing.T) {
 		}
 	}
 	require.NoError(t, wrap("do it", nil))
+}
+
+func TestErrorsSayWhyTheDatabaseIsAway(t *testing.T) {
+	t.Parallel()
+	for want, err := range map[string]error{
+		"connection refused":        &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)},
+		"no such host":              &net.OpError{Op: "dial", Err: &net.DNSError{Err: "no such host", Name: "db.example.com"}},
+		"SQLSTATE 53100":            &pgconn.PgError{Code: "53100", Message: "could not extend file: 4711"},
+		"timed out":                 context.DeadlineExceeded,
+		"the connection was closed": io.ErrUnexpectedEOF,
+		"":                          &pgconn.PgError{Code: "22P02", Message: "invalid input: 4711"},
+	} {
+		got := wrap("do it", fmt.Errorf("wrapped: %w", err))
+		if want != "" {
+			require.ErrorContains(t, got, "("+want+")")
+			require.NotContains(t, got.Error(), "4711", "what a server says of a statement may quote values")
+		}
+		require.Equal(t, want, cause(err))
+	}
 }

@@ -45,7 +45,7 @@ func (s *Store) SaveEvents(ctx context.Context, revision int64, batch []*models.
 			continue
 		}
 		if !errors.Is(err, errRefused) {
-			s.lostSave.Store(s.now().UnixMilli()) // it may be stored all the same
+			s.lost.note(batch, todo) // it may be stored all the same
 			return nil, wrap("save events", err)
 		}
 		revoked, err := s.whyRefused(ctx, gate)
@@ -69,16 +69,21 @@ func (s *Store) SaveEvents(ctx context.Context, revision int64, batch []*models.
 var errRefused = errors.New("refused")
 
 // gate is what must hold in the transaction that accepts a batch: the rules are not ahead of the revision that it was matched by, none
-// of its publishers' keys is revoked, and the instances that its deliveries were handed to live.
+// of its publishers' keys is revoked, the instances that its deliveries were handed to live, and none of it lies below the queue's floor,
+// where nobody would find it again.
 type gate struct {
 	revision   int64
 	publishers []models.ID
 	owners     []int64
+	oldest     models.ID // the smallest ref
 }
 
 func gateOf(revision int64, batch []*models.Accepted, todo []int) *gate {
 	g := &gate{revision: revision}
 	for _, i := range todo {
+		if ref := batch[i].Event.Ref; g.oldest.IsZero() || ref.Compare(g.oldest) < 0 {
+			g.oldest = ref
+		}
 		if id := batch[i].Event.PublishedBy; !id.IsZero() && !slices.Contains(g.publishers, id) {
 			g.publishers = append(g.publishers, id)
 		}
@@ -150,7 +155,8 @@ func receiptOf(e *models.Event) models.Receipt {
 	}
 }
 
-// whyRefused finds what closed the gate: the code stale, the code fenced, or the keys that are revoked. None can have been undone since.
+// whyRefused finds what closed the gate: the code stale, fenced or unavailable, or the keys that are revoked. None can have been undone
+// since.
 func (s *Store) whyRefused(ctx context.Context, g *gate) (map[models.ID]bool, error) {
 	var now int64
 	if err := s.writer(ctx).Raw("SELECT value FROM revisions WHERE id = 1").Scan(&now).Error; err != nil {
@@ -168,6 +174,13 @@ func (s *Store) whyRefused(ctx context.Context, g *gate) (map[models.ID]bool, er
 		if alive < len(g.owners) {
 			return nil, models.Errorf(models.CodeFenced, "The instance that the deliveries were handed to was declared dead.")
 		}
+	}
+	var floor uid
+	if err := s.writer(ctx).Raw("SELECT floor FROM queue_floor WHERE id = 1").Row().Scan(&floor); err != nil {
+		return nil, err
+	}
+	if g.oldest.Compare(models.ID(floor)) < 0 {
+		return nil, models.Errorf(models.CodeUnavailable, "The clock of this instance is more than a day behind that of the database.")
 	}
 	var ids []uid
 	condition := s.dialect.idIn("id", g.publishers)

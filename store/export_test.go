@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"strconv"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -76,13 +78,16 @@ func (s *Store) HoldReaders(ctx context.Context) (release func(), err error) {
 	return release, nil
 }
 
-// Timeouts are the limits of a statement's time for readers and for all others. Postgres only.
-func (s *Store) Timeouts(ctx context.Context) (reads, writes string, err error) {
+// Timeouts are the limits of a statement's time: for readers, for those who accept events, and for all others. Postgres only.
+func (s *Store) Timeouts(ctx context.Context) (reads, accepts, writes string, err error) {
 	err = s.reader(ctx).Raw("SHOW statement_timeout").Scan(&reads).Error
+	if err == nil {
+		err = s.accept.WithContext(ctx).Raw("SHOW statement_timeout").Scan(&accepts).Error
+	}
 	if err == nil {
 		err = s.writer(ctx).Raw("SHOW statement_timeout").Scan(&writes).Error
 	}
-	return reads, writes, err
+	return reads, accepts, writes, err
 }
 
 // DetachDay does the first half of dropping a day's partition. Postgres only.
@@ -171,3 +176,72 @@ func (p *interruptedTx) Commit() error {
 }
 
 func (p *interruptedTx) Rollback() error { return p.ConnPool.(gorm.TxCommitter).Rollback() }
+
+// ExplainHot runs the hot statements with EXPLAIN ANALYZE, each in a transaction that is rolled back, and returns their plans. Postgres only.
+func (s *Store) ExplainHot(
+	ctx context.Context, batch []*models.Accepted, rs []models.Result, owner int64, sub models.ID, now time.Time,
+) (map[string][]string, error) {
+	save := append([]any{int64(1 << 40), uidArray{}}, eventColumns(batch)...)
+	save = append(append(save, deliveryColumns(batch)...), []int64{})
+	save = append(append(save, entryColumns(accepted(batch))...), uid(batch[0].Event.Ref))
+	floor := s.floor()
+	named := map[string]any{
+		"now": ms(now), "since": s.dialect.since(floor), "silent": s.before(now, time.Hour), "forgotten": s.before(now, deadFor),
+		"after": uid(models.FloorID(time.Time{})), "limit": 100,
+	}
+	plans := map[string][]string{}
+	rollback := errors.New("rolled back")
+	const explain = "EXPLAIN (ANALYZE, BUFFERS, COSTS OFF) "
+	for name, run := range map[string]func(tx *gorm.DB) *gorm.DB{
+		"accept": func(tx *gorm.DB) *gorm.DB { return plain(tx, explain+saveEventsSQL, save) },
+		"record": func(tx *gorm.DB) *gorm.DB { return plain(tx, explain+recordSQL, recordArguments(now, rs)) },
+		"claim": func(tx *gorm.DB) *gorm.DB {
+			return tx.Raw(explain+claimSQL, uidArray{[]models.ID{sub}}, counts{[]int64{100}}, ms(now), uid(floor), owner, owner, ms(now), uid(floor))
+		},
+		"pulse":   func(tx *gorm.DB) *gorm.DB { return tx.Raw(explain+pulseSQL, named) },
+		"backlog": func(tx *gorm.DB) *gorm.DB { return tx.Raw(explain+backlogSQL, named) },
+		"handed": func(tx *gorm.DB) *gorm.DB {
+			return tx.Raw(explain+"SELECT id FROM deliveries WHERE "+handedSQL, owner, owner)
+		},
+	} {
+		db := s.write
+		if name == "accept" || name == "record" {
+			db = s.record
+		}
+		err := db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+			var lines []string
+			if err := run(tx).Scan(&lines).Error; err != nil {
+				return err
+			}
+			plans[name] = lines
+			return rollback
+		})
+		if !errors.Is(err, rollback) {
+			return nil, wrap("explain "+name, err)
+		}
+	}
+	return plans, nil
+}
+
+// plain passes arguments by number, past gorm, which would take slices apart.
+func plain(tx *gorm.DB, query string, args []any) *gorm.DB {
+	rows, err := tx.Statement.ConnPool.QueryContext(tx.Statement.Context, query, args...)
+	if err != nil {
+		_ = tx.AddError(err)
+		return tx
+	}
+	return tx.Session(&gorm.Session{NewDB: true}).Raw("SELECT unnest(CAST(? AS text[]))", pgTexts(rows))
+}
+
+// pgTexts reads the one column of rows as a literal of text[].
+func pgTexts(rows *sql.Rows) string {
+	defer rows.Close()
+	var quoted []string
+	for rows.Next() {
+		var line string
+		if rows.Scan(&line) == nil {
+			quoted = append(quoted, strconv.Quote(line))
+		}
+	}
+	return "{" + strings.Join(quoted, ",") + "}"
+}

@@ -10,8 +10,8 @@ import (
 )
 
 // The floor keeps the cost of looking at the queue from growing with the number of days that are kept: no delivery with a smaller id
-// waits or is claimed. It only rises, because nothing makes a delivery wait again that has ended; what does so one day must lower it
-// first. Each instance reads it with every pulse, and an old one is merely slower.
+// waits, is claimed or was handed over and has not ended. It only rises, because nothing makes a delivery wait again that has ended;
+// what does so one day must lower it first. Each instance reads it with every pulse, and an old one is merely slower.
 
 func (s *Store) floor() models.ID {
 	if id := s.queueFloor.Load(); id != nil {
@@ -22,8 +22,9 @@ func (s *Store) floor() models.ID {
 
 func (s *Store) setFloor(id models.ID) { s.queueFloor.Store(&id) }
 
-// RaiseFloor moves the floor up to the first day that has a delivery which waits or is claimed, at most to the day before now. A clock
-// that is wrong by less than a day does no harm. On SQLite, which keeps all days in one table, it does nothing.
+// RaiseFloor moves the floor up to the first day that has a delivery which waits or is claimed, or that may have one in an instance's
+// hand from the commit, at most to the day before now, or before the server's now where that is earlier. An instance whose clock is behind
+// the server's by less than a day does no harm; one that is further behind can accept nothing. On SQLite, which keeps all days in one table, it does nothing.
 func (s *Store) RaiseFloor(ctx context.Context, now time.Time) error {
 	return wrap("raise the queue's floor", s.dialect.raiseFloor(ctx, s, now))
 }
@@ -33,13 +34,21 @@ func (*sqliteDialect) raiseFloor(context.Context, *Store, time.Time) error { ret
 func (postgresDialect) raiseFloor(ctx context.Context, s *Store, now time.Time) error {
 	return s.tx(ctx, func(tx *gorm.DB) error {
 		var floor uid
-		if err := tx.Raw("SELECT floor FROM queue_floor WHERE id = 1 FOR UPDATE").Row().Scan(&floor); err != nil {
+		var clock int64
+		if err := tx.Raw("SELECT floor, ? FROM queue_floor WHERE id = 1 FOR UPDATE", s.dialect.clock(now)).Row().Scan(&floor, &clock); err != nil {
+			return err
+		}
+		// Not by a clock that is ahead of the server's: what lies below the floor is hidden from everybody, and the floor never comes down.
+		if server := instant(clock); server.Before(now) {
+			now = server
+		}
+		// First of all: what is given back after this look waits visibly at the next ones.
+		handed, err := oldestHanded(tx)
+		if err != nil {
 			return err
 		}
 		// Day by day through those that have a partition, as few have none.
-		var days []time.Time
-		err := tx.Raw(`SELECT to_date(right(c.relname, 8), 'YYYYMMDD')::timestamp FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
-			WHERE i.inhparent = 'deliveries'::regclass AND c.relname <> 'deliveries_default' ORDER BY c.relname`).Scan(&days).Error
+		days, err := daysOf(tx, "deliveries")
 		if err != nil {
 			return err
 		}
@@ -64,6 +73,9 @@ func (postgresDialect) raiseFloor(ctx context.Context, s *Store, now time.Time) 
 				next = from
 				break
 			}
+		}
+		if !handed.IsZero() {
+			next = models.FloorID(earlier(next, handed).Time().Truncate(24 * time.Hour))
 		}
 		var late bool // rows of a day without a partition of its own
 		err = tx.Raw("SELECT EXISTS (SELECT 1 FROM deliveries_default WHERE due_at > 0 AND id < ?)", uid(next)).Scan(&late).Error

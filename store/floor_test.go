@@ -83,6 +83,12 @@ func TestFloor(t *testing.T) {
 	day, _ = raised(true)
 	require.Equal(t, -1, day)
 
+	old := models.FloorID(today.AddDate(0, 0, -2))
+	_, err = s.SaveEvents(ctx, sub.Revision, []*models.Accepted{{Event: models.Event{
+		ID: old, Ref: old, OrganizationID: org.ID, Name: "a", AcceptedAt: now, Data: []byte(`{}`),
+	}}})
+	require.Equal(t, models.CodeUnavailable, models.CodeOf(err), "an instance whose clock is behind")
+
 	// Nothing makes an old delivery wait, so these are put there before the floor has risen.
 	s.SetFloor(ctx, t, models.FloorID(time.Time{}))
 	accept(today.AddDate(0, 0, -20).Add(time.Hour))

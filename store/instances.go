@@ -1,7 +1,6 @@
 package store
 
 import (
-	"bytes"
 	"context"
 	"time"
 
@@ -21,12 +20,20 @@ const (
 )
 
 // handedFrom is the id from which on an instance may have deliveries that were handed over, when oldest is the smallest that it knows of.
+// Those that it does not know of, because the answer to their save was lost, count as well.
 func (s *Store) handedFrom(oldest models.ID) uid {
-	floor := models.FloorID(s.now().Add(-handedSlack))
-	if !oldest.IsZero() && bytes.Compare(oldest[:], floor[:]) < 0 {
-		return uid(oldest)
+	return uid(earlier(models.FloorID(s.now().Add(-handedSlack)), earlier(oldest, s.lost.since())))
+}
+
+// oldestHanded is the id from which on any instance may have deliveries that were handed over, a dead one too whose work was not given
+// back yet; zero where there is no instance. Such deliveries are live, and the only kind of live ones that no index finds.
+func oldestHanded(db *gorm.DB) (models.ID, error) {
+	var ids []uid
+	err := db.Raw("SELECT handed_from FROM instances ORDER BY handed_from LIMIT 1").Scan(&ids).Error
+	if err != nil || len(ids) == 0 {
+		return models.ID{}, err
 	}
-	return uid(floor)
+	return models.ID(ids[0]), nil
 }
 
 // RegisterInstance gives a process a number that was never used before. Instances of the same name are its own predecessors and
@@ -80,7 +87,7 @@ func (s *Store) Pulse(ctx context.Context, now time.Time, silentFor time.Duratio
 		Floor uid
 	}
 	err := s.watcher(ctx).Raw(pulseSQL, map[string]any{
-		"now": ms(now), "since": s.dialect.since(s.floor()), "silent": s.before(now, silentFor), "forgotten": s.before(now, deadFor),
+		"now": ms(now.Add(models.ClaimAhead)), "since": s.dialect.since(s.floor()), "silent": s.before(now, silentFor), "forgotten": s.before(now, deadFor),
 	}).Scan(&row).Error
 	if err == nil {
 		s.setFloor(models.ID(row.Floor))
@@ -110,8 +117,7 @@ func (s *Store) TakeOver(ctx context.Context, self int64, now time.Time, silentF
 		return 0, wrap(operation, err)
 	}
 	var dead []int64
-	if err := s.writer(ctx).Raw("SELECT id FROM instances WHERE dead AND (NOT swept OR heartbeat_at <= ?) ORDER BY id",
-		s.before(now, deadFor)).Scan(&dead).Error; err != nil {
+	if err := s.writer(ctx).Raw(ownersLostSQL, s.before(now, deadFor)).Scan(&dead).Error; err != nil {
 		return 0, wrap(operation, err)
 	}
 	total := 0
@@ -124,10 +130,13 @@ func (s *Store) TakeOver(ctx context.Context, self int64, now time.Time, silentF
 		if total >= limit {
 			return total, nil // there may be more of this one
 		}
-		// Swept once, and again at the very end: what it had begun to commit when it was declared dead has come in by then.
-		err = s.writer(ctx).Exec("UPDATE instances SET swept = TRUE WHERE id = ? AND NOT swept", owner).Error
+		// Swept once, and again at the very end: what it had begun to commit when it was declared dead has come in by then. Not while
+		// something is left: what another one's take-over had locked was passed over, and that one may have failed.
+		const left = " AND NOT EXISTS (SELECT 1 FROM deliveries WHERE " + claimedSQL + ") AND NOT EXISTS (SELECT 1 FROM deliveries WHERE " + handedSQL + ")"
+		err = s.writer(ctx).Exec("UPDATE instances SET swept = TRUE WHERE id = ? AND NOT swept"+left, owner, owner, owner, owner).Error
 		if err == nil {
-			err = s.writer(ctx).Exec("DELETE FROM instances WHERE id = ? AND heartbeat_at <= ?", owner, s.before(now, deadFor)).Error
+			err = s.writer(ctx).Exec("DELETE FROM instances WHERE id = ? AND heartbeat_at <= ?"+left,
+				owner, s.before(now, deadFor), owner, owner, owner).Error
 		}
 		if err != nil {
 			return total, wrap(operation, err)
@@ -139,13 +148,23 @@ func (s *Store) TakeOver(ctx context.Context, self int64, now time.Time, silentF
 // sweep gives back up to limit deliveries that are in a dead instance's hand: claimed ones, and handed over ones.
 func (s *Store) sweep(ctx context.Context, owner int64, now time.Time, limit int) (int, error) {
 	const rows = "(organization_id, id) IN (SELECT organization_id, id FROM deliveries WHERE "
-	claimed, err := s.giveBack(ctx, now, rows+"owner = ? AND owner > 0 AND due_at > 0 LIMIT ? "+s.dialect.skipLocked()+")", owner, limit)
+	claimed, err := s.giveBack(ctx, now, rows+claimedSQL+" LIMIT ? "+s.dialect.skipLocked()+")", owner, limit)
 	if err != nil || claimed >= limit {
 		return claimed, err
 	}
 	handed, err := s.giveBack(ctx, now, rows+handedSQL+" LIMIT ? "+s.dialect.skipLocked()+")", owner, owner, limit-claimed)
 	return claimed + handed, err
 }
+
+// ownersLostSQL lists the owners whose deliveries are to be given back: the dead, and those that are forgotten already. Under such a
+// number a claim has come in that took minutes from its first statement to its commit, as when its instance was suspended while the
+// jobs were on the way to it.
+const ownersLostSQL = `SELECT id FROM instances WHERE dead AND (NOT swept OR heartbeat_at <= ?)
+	UNION SELECT owner FROM deliveries WHERE owner > 0 AND due_at > 0 AND NOT EXISTS (SELECT 1 FROM instances i WHERE i.id = deliveries.owner)
+	ORDER BY 1`
+
+// claimedSQL is what an instance has claimed and has in hand.
+const claimedSQL = "owner = ? AND owner > 0 AND due_at > 0"
 
 // handedSQL is what an instance was handed and has in hand. Its cost is in what it was handed since the oldest of these.
 const handedSQL = `owner = ? AND owner > 0 AND due_at = 0 AND status = 'delivering'

@@ -98,11 +98,7 @@ var interruptible = map[string]func(w *interrupted) func() error{
 
 func interruptEverywhere(t *testing.T, s *store.Store, prepare func(w *interrupted) func() error) {
 	t.Helper()
-	w := &interrupted{Store: s, t: t, ctx: t.Context(), now: time.Now(), org: storetest.NewID()}
-	require.NoError(t, s.CreateOrganization(w.ctx, models.Organization{ID: w.org, Name: "acme", CreatedAt: w.now}))
-	w.sub = &models.Subscription{OrganizationID: w.org, Enabled: true, Format: models.FormatYousign}
-	require.NoError(t, s.CreateSubscription(w.ctx, w.sub, 0, models.ID{}))
-	w.register()
+	w := newQueued(t, s, time.Now())
 	for n := 1; ; n++ {
 		operation := prepare(w)
 		before := w.ledger("before")

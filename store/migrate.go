@@ -9,6 +9,8 @@ import (
 
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
+
+	"hookrouter/models"
 )
 
 //go:embed migrations
@@ -42,6 +44,9 @@ func (s *Store) Migrate(ctx context.Context) error {
 	}
 	if _, err := provider.Up(ctx); err != nil {
 		return wrap("migrate", err)
+	}
+	if err := s.checkSchema(ctx); err != nil {
+		return err
 	}
 	today := s.now()
 	if err := s.EnsurePartitions(ctx, today.AddDate(0, 0, -daysBack), today.AddDate(0, 0, daysAhead)); err != nil {
@@ -81,5 +86,15 @@ func (d *sqliteDialect) migrationLock() (goose.ProviderOption, error) {
 }
 
 func (d *sqliteDialect) ensurePartitions(context.Context, *Store, time.Time, time.Time) error {
+	return nil
+}
+
+// checkSchema refuses a database whose first migration ran before it had its present form. Nothing was released then, so there is no way
+// from there to here; without the check the first publish would fail instead.
+func (s *Store) checkSchema(ctx context.Context) error {
+	if err := s.writer(ctx).Exec("SELECT handed_from, swept FROM instances WHERE id = 0").Error; err != nil {
+		return wrap("check the schema", models.Errorf(models.CodeConflict,
+			"This database was made by a development version from before 21 November 2026, which can't be migrated. Make a new one."))
+	}
 	return nil
 }

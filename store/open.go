@@ -47,7 +47,7 @@ type Store struct {
 	process    processLock
 	hints      hints
 	queueFloor atomic.Pointer[models.ID] // see floor
-	lostSave   atomic.Int64              // when a save last ended with an error, in epoch milliseconds
+	lost       lostSaves
 
 	backlogMu sync.Mutex
 	// backlogAfter is where the last Backlog stopped for its limit, so that the next goes on from there.
@@ -107,9 +107,7 @@ func (s *Store) Ping(ctx context.Context) error {
 			err = conns.PingContext(ctx)
 		}
 		if err != nil {
-			return fmt.Errorf("ping: %w", &models.Error{
-				Code: models.CodeUnavailable, Message: "The database does not answer.", Err: err,
-			})
+			return wrap("ping", &models.Error{Code: models.CodeUnavailable, Message: "The database does not answer.", Err: err})
 		}
 	}
 	return nil

@@ -93,12 +93,8 @@ func (s *Store) ensurePartition(ctx context.Context, p partition) error {
 		if !isLocked(err) || try == partitionTries {
 			return err
 		}
-		pause := time.NewTimer(time.Duration(try) * partitionPause)
-		select {
-		case <-ctx.Done():
-			pause.Stop()
+		if pauseFor(ctx, time.Duration(try)*partitionPause) != nil {
 			return err
-		case <-pause.C:
 		}
 	}
 }

@@ -115,13 +115,14 @@ func TestHeartbeatsBesideReads(t *testing.T) {
 func TestReadsEnd(t *testing.T) {
 	t.Parallel()
 	s := storetest.Postgres(t)
-	reads, writes, err := s.Timeouts(t.Context())
+	reads, accepts, writes, err := s.Timeouts(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, "10s", reads)
+	require.Equal(t, "30s", accepts, "less than a dead instance's number is remembered")
 	require.Equal(t, "0", writes)
 	_, err = s.Ledger(t.Context())
 	require.NoError(t, err)
-	reads, _, err = s.Timeouts(t.Context())
+	reads, _, _, err = s.Timeouts(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, "10s", reads, "the ledger lifts it for itself only")
 }

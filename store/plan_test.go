@@ -70,3 +70,54 @@ func TestRecordGoesByThePrimaryKey(t *testing.T) {
 	require.NoError(t, err)
 	check("known, and newer rows than known", append(accept(400), busy[:50]...))
 }
+
+// TestHotStatements runs every hot statement under EXPLAIN ANALYZE on a table that has rows in it, and holds that each goes by an index.
+// With -v it prints the plans: go test -v -run TestHotStatements ./store.
+func TestHotStatements(t *testing.T) {
+	t.Parallel()
+	s := storetest.Postgres(t)
+	ctx, now := t.Context(), time.Now()
+	org := models.Organization{ID: storetest.NewID(), Name: "acme", CreatedAt: now}
+	require.NoError(t, s.CreateOrganization(ctx, org))
+	sub := &models.Subscription{OrganizationID: org.ID, Enabled: true, Format: models.FormatYousign}
+	require.NoError(t, s.CreateSubscription(ctx, sub, 0, models.ID{}))
+	owner, err := s.RegisterInstance(ctx, "a")
+	require.NoError(t, err)
+	events := func(n int, handed bool) (batch []*models.Accepted, results []models.Result) {
+		for range n {
+			ref := storetest.NewID()
+			d := models.Delivery{
+				ID: models.DeliveryID(ref, 0), OrganizationID: org.ID, EventRef: ref, EventID: ref, EventName: "a", SubscriptionID: sub.ID,
+				SubscriptionVersion: 1, Status: models.StatusPending, DueAt: now, CreatedAt: now,
+			}
+			if handed {
+				d.Status, d.Owner, d.DueAt = models.StatusDelivering, owner, time.Time{}
+			}
+			batch = append(batch, &models.Accepted{
+				Event:      models.Event{ID: ref, Ref: ref, OrganizationID: org.ID, Name: "a", AcceptedAt: now, Matched: 1, Data: []byte(`{}`)},
+				Deliveries: []models.Delivery{d},
+			})
+			results = append(results, models.Result{Delivery: d, Status: models.StatusDelivered, Attempt: &models.Attempt{StartedAt: now, Success: true}})
+		}
+		return batch, results
+	}
+	waiting, _ := events(500, false)
+	_, err = s.SaveEvents(ctx, sub.Revision, waiting)
+	require.NoError(t, err)
+	handed, results := events(500, true)
+	_, err = s.SaveEvents(ctx, sub.Revision, handed)
+	require.NoError(t, err)
+	_, err = s.Pulse(ctx, now, time.Hour)
+	require.NoError(t, err)
+	next, _ := events(100, true)
+	plans, err := s.ExplainHot(ctx, next, results[:100], owner, sub.ID, now)
+	require.NoError(t, err)
+	require.Len(t, plans, 6)
+	for name, plan := range plans {
+		text := strings.Join(plan, "\n")
+		t.Logf("%s\n%s", name, text)
+		require.Contains(t, text, "Execution Time", name)
+		require.NotContains(t, text, "Seq Scan on deliveries", name)
+		require.NotContains(t, text, "Seq Scan on events", name)
+	}
+}

@@ -57,6 +57,11 @@ const (
 	planOnce    = "SET plan_cache_mode = force_generic_plan;"
 )
 
+// acceptTimeout ends the saving of events, for an instance that can't end it itself because it was suspended or has lost its host. Failure
+// policy: what waits for a lock meanwhile is given up long before the instance's number is forgotten, because after that nobody would look
+// for what comes in under it. See deadFor. It is longer than any commit that its publisher still waits for.
+const acceptTimeout = "SET statement_timeout = '30s';"
+
 // readTimeout ends a list that takes too long. Failure policy: it is answered with the code unavailable, because a few that go through
 // a large table would otherwise keep all other readers waiting.
 const readTimeout = "SET statement_timeout = '10s';"
@@ -92,7 +97,7 @@ func (s *Store) openPostgres(url string) error {
 	if s.write, err = open(planEachRun, maxPostgresConns); err != nil {
 		return fmt.Errorf("set up gorm: %w", err)
 	}
-	if s.accept, err = open(planOnce, maxAcceptConns); err != nil {
+	if s.accept, err = open(planOnce+acceptTimeout, maxAcceptConns); err != nil {
 		return fmt.Errorf("set up gorm: %w", err)
 	}
 	if s.record, err = open(planOnce, maxRecordConns); err != nil {

@@ -39,6 +39,7 @@ WITH gate AS (
   WHERE id = 1 AND value <= $1
     AND NOT EXISTS (SELECT 1 FROM api_keys WHERE id = ANY($2::uuid[]) AND revoked_at <> 0)
     AND (SELECT count(*) FROM instances WHERE id = ANY($32::bigint[]) AND NOT dead) = cardinality($32::bigint[])
+    AND (SELECT floor FROM queue_floor WHERE id = 1) <= $38::uuid
 ), e AS (
   INSERT INTO events (organization_id, ref, id, workspace_id, published_by, accepted_at, happened_at, matched, sandbox, name,
                       scope, entity_key, data)
@@ -62,12 +63,13 @@ SELECT count(*) FROM gate`
 func (postgresDialect) saveEvents(
 	ctx context.Context, db gorm.ConnPool, g *gate, batch []*models.Accepted,
 ) (bool, error) {
-	args := make([]any, 0, 37)
+	args := make([]any, 0, 38)
 	args = append(args, g.revision, uidArray{g.publishers})
 	args = append(args, eventColumns(batch)...)
 	args = append(args, deliveryColumns(batch)...)
 	args = append(args, append([]int64{}, g.owners...)) // never NULL
 	args = append(args, entryColumns(accepted(batch))...)
+	args = append(args, uid(g.oldest))
 	var open int64
 	err := db.QueryRowContext(ctx, saveEventsSQL, args...).Scan(&open)
 	return open == 1, err

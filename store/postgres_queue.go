@@ -56,7 +56,7 @@ func (postgresDialect) claim(
 		ids[i], most[i] = w.SubscriptionID, int64(w.Limit)
 	}
 	var rows []claimedRow
-	err := tx.Raw(claimSQL, uidArray{ids}, counts{most}, ms(now), uid(floor), owner, owner, ms(now), uid(floor)).Scan(&rows).Error
+	err := tx.Raw(claimSQL, uidArray{ids}, counts{most}, ms(now.Add(models.ClaimAhead)), uid(floor), owner, owner, ms(now), uid(floor)).Scan(&rows).Error
 	return rows, err
 }
 

@@ -162,17 +162,6 @@ func (e *expiry) dropDay(ctx context.Context, d *oldDay) error {
 	return e.drop(ctx, d.detached())
 }
 
-func pauseFor(ctx context.Context, d time.Duration) error {
-	pause := time.NewTimer(d)
-	defer pause.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-pause.C:
-		return nil
-	}
-}
-
 // needed looks without a lock, so that a day which is needed costs nobody anything. Attempts are needed while their deliveries are.
 func (e *expiry) needed(ctx context.Context, d *oldDay) (bool, error) {
 	if d.table == "attempts" {

@@ -35,7 +35,8 @@ func (r *claimedRow) event() *models.Event {
 	return row.model()
 }
 
-// Claim makes due queued deliveries this owner's: for each want up to its limit, oldest due first. They are delivering from then
+// Claim makes queued deliveries this owner's that are due, or will be within [models.ClaimAhead]: for each want up to its limit, oldest
+// due first. They are delivering from then
 // on and no other claim gets them. Where another claim is at the same rows, they are passed over rather than waited for. The jobs
 // are complete, and ordered by subscription and due time.
 //
@@ -167,9 +168,9 @@ func (s *Store) giveBack(ctx context.Context, now time.Time, condition string, a
 	var orgs []uid
 	err := s.tx(ctx, func(tx *gorm.DB) error {
 		orgs = nil
-		all := append([]any{ms(now), ms(now), ms(now), ms(now)}, args...)
+		all := append([]any{ms(now), ms(now), ms(now)}, args...)
 		err := tx.Raw(`UPDATE deliveries SET status = 'pending', owner = 0, updated_at = ?,
-			due_at = CASE WHEN due_at = 0 AND created_at < ? THEN created_at WHEN due_at > 0 AND due_at < ? THEN due_at ELSE ? END
+			due_at = CASE WHEN due_at > 0 THEN due_at WHEN created_at < ? THEN created_at ELSE ? END
 			WHERE `+condition+` RETURNING organization_id`, all...).Scan(&orgs).Error
 		if err != nil {
 			return err
@@ -218,7 +219,7 @@ WHERE subscription_id IS NOT NULL
        ORDER BY d.due_at LIMIT 1) <= @now
 LIMIT @limit`
 
-// Backlog lists up to limit subscriptions that have queued deliveries which are due. Where there are more, the next call goes on
+// Backlog lists up to limit subscriptions that have queued deliveries which are due, or will be within [models.ClaimAhead]. Where there are more, the next call goes on
 // after the last one listed, so each gets its turn.
 func (s *Store) Backlog(ctx context.Context, now time.Time, limit int) ([]models.ID, error) {
 	s.backlogMu.Lock()
@@ -251,7 +252,7 @@ func (s *Store) backlog(ctx context.Context, now time.Time, after models.ID, lim
 		after[15] = 1
 	}
 	err := s.watcher(ctx).Raw(backlogSQL, map[string]any{
-		"since": s.dialect.since(s.floor()), "after": uid(after), "now": ms(now), "limit": limit,
+		"since": s.dialect.since(s.floor()), "after": uid(after), "now": ms(now.Add(models.ClaimAhead)), "limit": limit,
 	}).Scan(&ids).Error
 	if err != nil {
 		return nil, err

@@ -71,11 +71,10 @@ func (s *Store) Expire(ctx context.Context, now time.Time, r Retention) (Expired
 	return e.done, wrap("expire", err)
 }
 
-// cutoffs never lie after the oldest delivery that may be in an instance's hands from the commit: such a delivery is live, and the
-// only kind of live ones that no index finds.
+// cutoffs never lie after the oldest delivery that may be in an instance's hands from the commit, because such a one is live.
 func (s *Store) cutoffs(ctx context.Context, now time.Time, r Retention) (cutoffs, error) {
-	var handed []uid
-	if err := s.watcher(ctx).Raw("SELECT handed_from FROM instances ORDER BY handed_from LIMIT 1").Scan(&handed).Error; err != nil {
+	handed, err := oldestHanded(s.watcher(ctx))
+	if err != nil {
 		return cutoffs{}, err
 	}
 	before := func(keep time.Duration) time.Time {
@@ -83,8 +82,8 @@ func (s *Store) cutoffs(ctx context.Context, now time.Time, r Retention) (cutoff
 			return time.Time{}
 		}
 		t := now.Add(-keep)
-		if len(handed) > 0 && models.ID(handed[0]).Time().Before(t) {
-			t = models.ID(handed[0]).Time()
+		if !handed.IsZero() && handed.Time().Before(t) {
+			t = handed.Time()
 		}
 		return t
 	}
@@ -366,12 +365,17 @@ func (p *pace) step(ctx context.Context, fn func(size int) error) error {
 	case took > 2*stepTime:
 		p.size = max(p.size/2, leastStep)
 	}
-	rest := time.NewTimer(restShare * took)
-	defer rest.Stop()
+	return pauseFor(ctx, restShare*took)
+}
+
+// pauseFor waits, or returns ctx's error when that ends first.
+func pauseFor(ctx context.Context, d time.Duration) error {
+	pause := time.NewTimer(d)
+	defer pause.Stop()
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
-	case <-rest.C:
+	case <-pause.C:
 		return nil
 	}
 }

@@ -12,7 +12,8 @@ import (
 //
 // Where the stored deliveries are the ones at hand, the receipt is that of a first time, and the caller goes on as if this save
 // had stored them. Where the event was matched again in between, the stored deliveries are not known to the caller, so the receipt
-// says duplicate; the owner finds them by [Store.Owned].
+// says duplicate; the owner finds them by [Store.Owned]. Their ids do not tell: they follow from the ref, so those of another match are the
+// same.
 func (s *Store) setSaved(ctx context.Context, batch []*models.Accepted, todo []int, outcomes []models.Outcome) ([]int, error) {
 	orgs, refs := make([]models.ID, len(todo)), make([]models.ID, len(todo))
 	for n, i := range todo {
@@ -28,12 +29,12 @@ func (s *Store) setSaved(ctx context.Context, batch []*models.Accepted, todo []i
 		matched[models.ID(events[i].Ref)] = int(events[i].Matched)
 	}
 	var rows []deliveryRow
-	if err := s.writer(ctx).Select("id").Where(s.dialect.idIn("event_ref", refs)).Find(&rows).Error; err != nil {
+	if err := s.writer(ctx).Select("id, subscription_id, subscription_version, status, owner").Where(s.dialect.idIn("event_ref", refs)).Find(&rows).Error; err != nil {
 		return nil, err
 	}
-	deliveries := make(map[models.ID]struct{}, len(rows))
+	deliveries := make(map[models.ID]*deliveryRow, len(rows))
 	for i := range rows {
-		deliveries[models.ID(rows[i].ID)] = struct{}{}
+		deliveries[models.ID(rows[i].ID)] = &rows[i]
 	}
 	left := todo[:0:0]
 	for _, i := range todo {
@@ -46,10 +47,19 @@ func (s *Store) setSaved(ctx context.Context, batch []*models.Accepted, todo []i
 		r := receiptOf(&a.Event)
 		r.Matched, r.Duplicate = n, n != len(a.Deliveries)
 		for k := range a.Deliveries {
-			_, known := deliveries[a.Deliveries[k].ID]
-			r.Duplicate = r.Duplicate || !known
+			d := &a.Deliveries[k]
+			r.Duplicate = r.Duplicate || !deliveries[d.ID].isStill(d)
 		}
 		outcomes[i] = models.Outcome{Receipt: r}
 	}
 	return left, nil
+}
+
+// isStill reports whether a stored delivery is the one at hand: of the same match, and in the same hands where it was handed over. One that
+// was to wait may have been claimed meanwhile.
+func (r *deliveryRow) isStill(d *models.Delivery) bool {
+	if r == nil || models.ID(r.SubscriptionID) != d.SubscriptionID || r.SubscriptionVersion != d.SubscriptionVersion {
+		return false
+	}
+	return d.Owner == 0 || r.Owner == d.Owner && r.Status == models.StatusDelivering
 }

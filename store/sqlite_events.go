@@ -69,7 +69,8 @@ func (g *gate) sql() (condition string, args []any) {
 		}
 		args = append(args, n)
 	}
-	return condition, args
+	condition += " AND (SELECT floor FROM queue_floor WHERE id = 1) <= ?"
+	return condition, append(args, uid(g.oldest))
 }
 
 // saveEvents puts the gate into the first insert, which saves a statement for the lone event. Nothing can change in between: the

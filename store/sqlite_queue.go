@@ -23,7 +23,7 @@ func (*sqliteDialect) claim(
 			WHERE (organization_id, id) IN (SELECT organization_id, id FROM deliveries
 				WHERE subscription_id = ? AND due_at > 0 AND owner = 0 AND due_at <= ? ORDER BY due_at, id LIMIT ?)
 			AND EXISTS (SELECT 1 FROM instances i WHERE i.id = ? AND NOT i.dead)
-			RETURNING `+deliveryColumnsSQL, owner, ms(now), uid(w.SubscriptionID), ms(now), w.Limit, owner).Scan(&rows).Error
+			RETURNING `+deliveryColumnsSQL, owner, ms(now), uid(w.SubscriptionID), ms(now.Add(models.ClaimAhead)), w.Limit, owner).Scan(&rows).Error
 		if err != nil {
 			return nil, err
 		}

@@ -40,7 +40,7 @@ type config struct {
 	APILimitMinute      int             `koanf:"api_limit_minute" validate:"min=0"`
 	APILimitHour        int             `koanf:"api_limit_hour" validate:"min=0"`
 	QuotaSubscriptions  int             `koanf:"quota_subscriptions" validate:"min=0"`
-	MaxInFlight         int             `koanf:"max_in_flight" validate:"min=1,max=10000"`
+	MaxInFlight         int             `koanf:"max_in_flight" validate:"min=2,max=10000"`
 	DrainTimeout        time.Duration   `koanf:"drain_timeout" validate:"min=0s,max=10m"`
 	MetricsListen       string          `koanf:"metrics_listen"`
 	RetentionEvents     time.Duration   `koanf:"retention_events" validate:"omitempty,min=1h,max=876000h"`

@@ -83,6 +83,7 @@ func TestConfigRefusesWhatItDoesNotUnderstand(t *testing.T) {
 		"bad level":            {flags: []string{"--log-level", "loud"}, want: "log_level"},
 		"bad format":           {flags: []string{"--log-format", "xml"}, want: "log_format"},
 		"negative limit":       {flags: []string{"--api-limit-minute", "-1"}, want: "api_limit_minute"},
+		"a single call":        {flags: []string{"--max-in-flight", "1"}, want: "max_in_flight"},
 		"short admin token":    {env: map[string]string{"HOOKROUTER_ADMIN_TOKEN": "hunter2"}, want: "admin_token"},
 		"metrics without port": {flags: []string{"--metrics-listen", "127.0.0.1"}, want: "metrics_listen"},
 		"metrics on port x":    {flags: []string{"--metrics-listen", "127.0.0.1:x"}, want: "metrics_listen"},

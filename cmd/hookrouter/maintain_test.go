@@ -58,7 +58,7 @@ func TestSchedulesAreRefusedAtStart(t *testing.T) {
 			"serve", "--listen", "127.0.0.1:0", "--database-url", "sqlite://" + filepath.Join(t.TempDir(), "x.db"),
 			"--master-key", testMasterKey, "--maintenance-cron", spec,
 		}, nil, io.Discard, io.Discard)
-		require.ErrorContains(t, err, "maintenance: cron spec", spec)
+		require.ErrorContains(t, err, "maintenance_cron: cron spec", spec)
 		require.Equal(t, 2, exitCode(err))
 	}
 }

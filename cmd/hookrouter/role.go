@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"time"
 
 	"hookrouter/delivery"
@@ -56,7 +57,7 @@ func (s *server) wireDelivery(guard *egress.Policy, address string) error {
 		Now: time.Now, Logger: s.log,
 	})
 	if err != nil {
-		return usageError{err}
+		return usageError{fmt.Errorf("settings: retry_cron: %w", err)}
 	}
 	return nil
 }

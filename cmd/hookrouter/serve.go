@@ -132,7 +132,7 @@ func (s *server) wire(address string) error {
 		return fmt.Errorf("egress policy: %w", err)
 	}
 	if s.upkeep, err = delivery.NewSchedule(c.MaintenanceCron, time.Now(), s.log, s.maintain); err != nil {
-		return usageError{fmt.Errorf("maintenance: %w", err)}
+		return usageError{fmt.Errorf("settings: maintenance_cron: %w", err)}
 	}
 	if s.folding, err = delivery.NewSchedule(foldEvery, time.Now(), s.log, s.fold); err != nil {
 		return fmt.Errorf("ledger: %w", err)

@@ -39,7 +39,7 @@ func settings() []setting {
 		{key: "api_limit_minute", value: "60", usage: "management calls per minute for each production key; sandbox keys get half; 0 is off. Publishing is not counted"},
 		{key: "api_limit_hour", value: "1200", usage: "management calls per hour for each production key; sandbox keys get a sixth; 0 is off"},
 		{key: "quota_subscriptions", value: "50", usage: "subscriptions per organization; 0 is off. An organization's own quota wins"},
-		{key: "max_in_flight", value: "512", usage: "calls to endpoints that this instance makes at the same time"},
+		{key: "max_in_flight", value: "512", usage: "calls to endpoints that this instance makes at the same time, 2 to 10000"},
 		{key: "drain_timeout", value: "20s", usage: "how long a stopping instance waits for its calls in flight before it gives them back"},
 		{key: "metrics_listen", usage: "address and port on which /metrics is served for Prometheus, such as 127.0.0.1:9090; empty is off. There is no key, so keep it where only Prometheus gets to"},
 		{key: "retention_events", value: "0", usage: "how long events are kept, such as 2160h for 90 days; 0 is for ever. What a live delivery needs is kept longer"},

@@ -36,6 +36,10 @@ func lossAlerts() []alert {
 			"The instance has stopped sending because it can't reach the database; others take its work over.",
 		},
 		{
+			"HookrouterNobodySends", `max(hookrouter_instances_live) == 0`, "1m", page,
+			"No instance sends: all of role all or worker have ended, or are cut off from the database. What is accepted waits.",
+		},
+		{
 			"HookrouterDatabaseUnseen", `min by (look) (hookrouter_database_look_success) == 0`, "5m", ticket,
 			"The figures of the queue or the ledger can't be read in time, so the alerts on them are blind.",
 		},

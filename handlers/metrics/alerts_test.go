@@ -35,6 +35,7 @@ func moves() map[string]struct {
 			w.Answered(1, 2, []models.Outcome{{Err: away}})
 		}},
 		"HookrouterHeartbeatOld":   {"hookrouter_heartbeat_age_seconds", func(w *world) { w.clock = w.clock.Add(9 * time.Second) }},
+		"HookrouterNobodySends":    {"hookrouter_instances_live", func(w *world) { w.vitals.Instances++; later(w) }},
 		"HookrouterDatabaseUnseen": {`hookrouter_database_look_success{look="ledger"}`, func(w *world) { w.db.ledger = failing; later(w) }},
 		"HookrouterWorkTakenOver":  {"hookrouter_deliveries_taken_over_total", func(w *world) { w.TookOver(1, nil) }},
 		"HookrouterResultsFenced": {"hookrouter_results_fenced_total", func(w *world) {

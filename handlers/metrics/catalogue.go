@@ -107,7 +107,7 @@ func acceptEntries() []entry {
 	return []entry{
 		{eventsAccepted, counter, nil, "Events that were committed. Duplicates are not among them."},
 		{eventsDuplicate, counter, nil, "Events that had been accepted before and were answered with the first receipt."},
-		{eventsRefused, counter, []string{"code"}, "Events that passed the checks of the API and were not stored, by error code; unavailable is back-pressure, shutdown or a database that is away."},
+		{eventsRefused, counter, []string{"code"}, "Events that passed the checks of the API and were not stored, by error code; unavailable is back-pressure, shutdown or a database that is away. Calls whose key could not be read do not come this far; hookrouter_http_requests_total has them."},
 		{matches, counter, nil, "Deliveries made for accepted events: their matches."},
 		{eventsWaiting, gauge, nil, "Events of calls that wait for their commit."},
 		{EventsLimit, gauge, nil, "How many events may wait before further ones are refused."},
@@ -178,7 +178,7 @@ func databaseEntries() []entry {
 		{lookSuccess, gauge, []string{"look"}, "Whether the last look at the database succeeded: queue or ledger. What a failed look would have shown is left out."},
 		{lookAge, gauge, []string{"look"}, "How old the figures of the look are."},
 		{oldestDue, gauge, nil, "How long the oldest delivery that is due has been due; 0 where none is."},
-		{instances, gauge, nil, "Instances that were heard of within the last 10 seconds."},
+		{instances, gauge, nil, "Instances that send and were heard of within the last 10 seconds. Those of role api are not among them."},
 		{partitionsAhead, gauge, nil, "Days after today whose partitions exist already. PostgreSQL only."},
 		{deadRows, gauge, nil, "Dead rows in the deliveries tables that vacuum has not removed. PostgreSQL only."},
 		{clockOffset, gauge, nil, "The database's clock minus this instance's."},

@@ -1,7 +1,9 @@
 package storetest
 
 import (
+	"slices"
 	"sync"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -23,6 +25,22 @@ func duplicateTests() []exercise {
 			got, err := w.Event(w.Context(), w.org.ID, first.Event.ID)
 			require.NoError(w, err)
 			require.Equal(w, first.Event.Ref, got.Ref)
+		}},
+		{"a batch that was stored with other deliveries is not taken for the one at hand", func(w *world) {
+			a, b, owner := w.subscribe(), w.subscribe(), w.register("a")
+			first := w.event(a)
+			w.save(first)
+			for name, change := range map[string]func(d *models.Delivery){
+				"another subscription": func(d *models.Delivery) { d.SubscriptionID = b.ID },
+				"another version":      func(d *models.Delivery) { d.SubscriptionVersion++ },
+				"handed over":          func(d *models.Delivery) { d.Status, d.Owner, d.DueAt = models.StatusDelivering, owner, time.Time{} },
+			} { // as when the rules changed between the lost answer and the second try
+				again := *first
+				again.Deliveries = slices.Clone(first.Deliveries)
+				change(&again.Deliveries[0])
+				require.True(w, w.outcomes(&again)[0].Receipt.Duplicate, name)
+			}
+			require.False(w, w.outcomes(first)[0].Receipt.Duplicate, "the very same")
 		}},
 		{"organizations do not meet", func(w *world) {
 			id := NewID()

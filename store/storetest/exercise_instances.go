@@ -66,6 +66,18 @@ func instanceTests() []exercise {
 			require.Equal(w, 1, n, "another does")
 			w.requireCode(models.CodeFenced, w.Heartbeat(ctx, a, models.ID{}))
 		}},
+		{"what a lost answer hides is found, however late it is looked for", exerciseLostAnswer},
+		{"what came in under a number that is forgotten is taken over", func(w *world) {
+			ctx := w.Context()
+			sub, a := w.subscribe(), w.register("a")
+			w.save(w.event(sub))
+			w.claim(a, models.Want{SubscriptionID: sub.ID, Limit: 1})
+			w.exec(fmt.Sprintf("DELETE FROM instances WHERE id = %d", a)) // as if the claim had been committed minutes after its beginning
+			n, err := w.TakeOver(ctx, w.register("b"), w.clock.Now(), time.Hour, 10)
+			require.NoError(w, err)
+			require.Equal(w, 1, n)
+			require.Len(w, w.claim(w.register("c"), models.Want{SubscriptionID: sub.ID, Limit: 10}), 1)
+		}},
 		{"the pulse counts those who send", func(w *world) {
 			senders := func() int {
 				p, err := w.Pulse(w.Context(), w.clock.Now(), time.Hour)
@@ -95,6 +107,10 @@ func instanceTests() []exercise {
 			require.Error(w, err)
 			ids, err = w.Owned(w.Context(), a, then.Add(time.Second), 10)
 			require.NoError(w, err)
+			require.Empty(w, ids, "it had nothing that was handed over")
+			w.loseAnswer(owned(w.event(sub), a))
+			ids, err = w.Owned(w.Context(), a, then.Add(time.Second), 10)
+			require.NoError(w, err)
 			require.ElementsMatch(w, []models.ID{one.Deliveries[0].ID, two.Deliveries[0].ID}, ids, "not the one that is being handed over")
 			ids, err = w.Owned(w.Context(), a, then.Add(time.Second), 1)
 			require.NoError(w, err)
@@ -102,6 +118,10 @@ func instanceTests() []exercise {
 			require.NoError(w, w.Release(w.Context(), a, ids, w.clock.Now()))
 			require.Equal(w, models.StatusPending, w.delivery(ids[0]).Status)
 			w.claim(a, models.Want{SubscriptionID: sub.ID, Limit: 10})
+			for range lookAgain {
+				_, err = w.Owned(w.Context(), a, w.clock.Now(), 10)
+				require.NoError(w, err)
+			}
 			ids, err = w.Owned(w.Context(), a, w.clock.Advance(10*time.Minute), 10)
 			require.NoError(w, err)
 			require.Len(w, ids, 2, "what was claimed is known at any time")
@@ -118,6 +138,56 @@ func (w *world) silence(owner int64) {
 	}
 	w.exec(fmt.Sprintf("UPDATE instances SET heartbeat_at = heartbeat_at - 7200000 WHERE id = %d", owner))
 }
+
+// loseAnswer lets the save of a batch end with an error before it begins, which its caller can't tell from one after the commit.
+func (w *world) loseAnswer(batch ...*models.Accepted) {
+	w.Helper()
+	ctx, cancel := context.WithCancel(w.Context())
+	cancel()
+	_, err := w.SaveEvents(ctx, w.revision(), batch)
+	require.Error(w, err)
+}
+
+// exerciseLostAnswer is an event that was stored while its publisher was told that it may not have been. Its instance goes on, and
+// then either looks what it owns or dies.
+func exerciseLostAnswer(w *world) {
+	ctx := w.Context()
+	sub, a := w.subscribe(), w.register("a")
+	batch := owned(w.event(sub), a)
+	w.save(batch)
+	w.loseAnswer(batch)
+	for range 20 { // the database is away, and nobody publishes
+		w.clock.Advance(30 * time.Second)
+		require.NoError(w, w.Heartbeat(ctx, a, models.ID{}))
+	}
+	for range 2 { // it is suspected, then known to be lost
+		w.clock.Advance(30 * time.Second)
+		require.NoError(w, w.Heartbeat(ctx, a, models.ID{}))
+		ids, err := w.Owned(ctx, a, w.clock.Now().Add(-time.Second), 10)
+		require.NoError(w, err)
+		require.Equal(w, []models.ID{batch.Deliveries[0].ID}, ids)
+	}
+	require.NoError(w, w.Deregister(ctx, a))
+	n, err := w.TakeOver(ctx, 0, w.clock.Now(), time.Hour, 10)
+	require.NoError(w, err)
+	require.Equal(w, 1, n)
+
+	b := w.register("b")
+	w.loseAnswer(owned(w.event(sub), b))
+	handed := owned(w.event(sub), b)
+	w.save(handed)
+	for range lookAgain {
+		ids, err := w.Owned(ctx, b, w.clock.Now().Add(time.Hour), 10)
+		require.NoError(w, err)
+		require.NotEmpty(w, ids)
+	}
+	ids, err := w.Owned(ctx, b, w.clock.Now().Add(time.Hour), 10)
+	require.NoError(w, err)
+	require.Empty(w, ids, "whatever was lost would have been found by now")
+}
+
+// lookAgain is how many looks at what was handed over follow a lost answer.
+const lookAgain = 10
 
 // exerciseForget is an instance whose last commit came in late, between the first look at what it had and the last.
 func exerciseForget(w *world) {

@@ -26,6 +26,18 @@ func queueTests() []exercise {
 			require.Equal(w, models.StatusFailed, got.Status)
 			require.True(w, w.ledger().Balanced())
 		}},
+		{"what is claimed ahead of its time and given back keeps its time", func(w *world) {
+			sub, owner := w.subscribe(), w.register("a")
+			a := w.event(sub)
+			a.Deliveries[0].DueAt = w.clock.Now().Add(models.ClaimAhead)
+			later := w.event(sub)
+			later.Deliveries[0].DueAt = w.clock.Now().Add(models.ClaimAhead + time.Millisecond)
+			w.save(a, later)
+			require.Len(w, w.claim(owner, models.Want{SubscriptionID: sub.ID, Limit: 10}), 1)
+			id := a.Deliveries[0].ID
+			require.NoError(w, w.Release(w.Context(), owner, []models.ID{id}, w.clock.Now()))
+			require.Equal(w, a.Deliveries[0].DueAt, w.delivery(id).DueAt)
+		}},
 		{"attempts that do not count are counted apart", func(w *world) {
 			sub, owner := w.subscribe(), w.register("a")
 			a := owned(w.event(sub), owner)
@@ -121,10 +133,10 @@ func exerciseClaimOrder(w *world) {
 		perLane[j.Delivery.SubscriptionID] = append(perLane[j.Delivery.SubscriptionID], j.Delivery.DueAt.Sub(w.clock.Now())/time.Second)
 	}
 	require.Equal(w, map[models.ID][]time.Duration{
-		one.ID: {-8, -7, -6, -5}, two.ID: {-8, -7, -6, -5, -4, -3, -2, -1, 0},
+		one.ID: {-8, -7, -6, -5}, two.ID: {-8, -7, -6, -5, -4, -3, -2, -1, 0, 1}, // and what is due within a second
 	}, perLane)
 	jobs = w.claim(owner, models.Want{SubscriptionID: one.ID, Limit: 100})
-	require.Len(w, jobs, 5)
+	require.Len(w, jobs, 6)
 	require.Empty(w, w.claim(owner, models.Want{SubscriptionID: one.ID, Limit: 100}))
 	require.Empty(w, w.claim(owner))
 	w.clock.Advance(2 * time.Second)
