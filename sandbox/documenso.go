@@ -10,8 +10,13 @@ import (
 func (s *story) documenso(event string) object {
 	envelope := fmt.Sprintf("envelope_%016x", uint64(number(s.id))<<24|uint64(number(s.document)))
 	status := strings.ToUpper(s.status)
-	if s.status == "ongoing" {
+	switch s.status {
+	case "ongoing":
 		status = "PENDING"
+	case "done":
+		status = "COMPLETED"
+	case "declined":
+		status = "REJECTED"
 	}
 	recipients := []object{}
 	for i := range s.people {
