@@ -46,13 +46,13 @@ type inboxRequestRow struct {
 	DeliveryID     uid
 	Method         string
 	Signature      models.Verdict
-	Headers        string
+	Headers        []byte
 	Body           []byte
 }
 
 func (inboxRequestRow) TableName() string { return "inbox_requests" }
 
-func (r inboxRequestRow) model() models.InboxRequest {
+func (r inboxRequestRow) model(keys *keyring) (models.InboxRequest, error) {
 	out := models.InboxRequest{
 		InboxID: models.ID(r.InboxID), OrganizationID: models.ID(r.OrganizationID), Number: r.Number, ReceivedAt: instant(r.ReceivedAt),
 		Method: r.Method, Body: r.Body, Truncated: r.Truncated, DeliveryID: models.ID(r.DeliveryID), Signature: r.Signature,
@@ -60,10 +60,15 @@ func (r inboxRequestRow) model() models.InboxRequest {
 	if len(r.Body) == 0 {
 		out.Body = nil // the databases' drivers differ
 	}
-	if r.Headers != "" {
-		out.Headers = strings.Split(r.Headers, "\n")
+	headers, err := keys.open(r.headersPlace(), r.Headers)
+	if headers != "" {
+		out.Headers = strings.Split(headers, "\n")
 	}
-	return out
+	return out, err
+}
+
+func (r inboxRequestRow) headersPlace() string {
+	return place("inbox_requests", models.ID(r.OrganizationID), models.ID(r.InboxID), "headers")
 }
 
 // CreateInbox stores an inbox. The code is quota when the organization has [models.MaxInboxes] that have not expired by then, and
@@ -146,7 +151,10 @@ func (s *Store) KeepInboxRequest(ctx context.Context, r models.InboxRequest) (nu
 	headers := strings.Join(r.Headers, "\n")
 	row := inboxRequestRow{
 		OrganizationID: uid(r.OrganizationID), InboxID: uid(r.InboxID), ReceivedAt: ms(r.ReceivedAt), Size: len(headers) + len(r.Body),
-		Truncated: r.Truncated, DeliveryID: uid(r.DeliveryID), Method: r.Method, Signature: r.Signature, Headers: headers, Body: r.Body,
+		Truncated: r.Truncated, DeliveryID: uid(r.DeliveryID), Method: r.Method, Signature: r.Signature, Body: r.Body,
+	}
+	if row.Headers, err = s.keys.seal(row.headersPlace(), headers); err != nil {
+		return 0, wrap("keep request", err)
 	}
 	if row.Body == nil {
 		row.Body = []byte{}
@@ -201,7 +209,10 @@ func (s *Store) InboxRequests(ctx context.Context, org, inbox models.ID, before,
 	}
 	list := make([]models.InboxRequest, len(rows))
 	for i := range rows {
-		list[i] = rows[i].model()
+		var err error
+		if list[i], err = rows[i].model(s.keys); err != nil {
+			return nil, wrap("list requests of an inbox", err)
+		}
 	}
 	return list, nil
 }

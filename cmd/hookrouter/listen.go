@@ -145,8 +145,7 @@ func (l *listener) forwardAll(ctx context.Context) error {
 		list, err := l.look(ctx)
 		refused, answered := errors.AsType[*apiError](err)
 		switch {
-		case ctx.Err() != nil:
-			return nil
+		case ctx.Err() != nil: // what the look says then is that it was cut off
 		case err == nil:
 			away = 0
 			for _, r := range list {

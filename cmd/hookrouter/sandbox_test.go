@@ -183,7 +183,11 @@ func TestTriggerAndListen(t *testing.T) {
 	require.Empty(t, inboxes.Data)
 
 	for _, args := range [][]string{
-		{"trigger"}, {"trigger", "a", "b"}, {"listen"}, {"listen", "--forward-to", "ftp://x"}, {"trigger", "x", "--webhook", "../events"},
+		{"trigger"},
+		{"trigger", "a", "b"},
+		{"listen"},
+		{"listen", "--forward-to", "ftp://x"},
+		{"trigger", "x", "--webhook", "../events"},
 		{"trigger", "x", "--api-url", "nope"},
 	} {
 		out, err := run(args...)

@@ -16,7 +16,7 @@ CREATE TABLE inboxes (
 ) WITH (fillfactor = 50); -- received grows with each request: keep updates HOT
 CREATE INDEX inboxes_expires ON inboxes (expires_at);
 
--- The size is that of headers and body together.
+-- The size is that of headers and body together. The headers are sealed, because those that a subscription adds hold credentials.
 CREATE TABLE inbox_requests (
     organization_id uuid    NOT NULL,
     inbox_id        uuid    NOT NULL,
@@ -27,7 +27,7 @@ CREATE TABLE inbox_requests (
     delivery_id     uuid,
     method          text    NOT NULL,
     signature       text    NOT NULL,
-    headers         text    NOT NULL,
+    headers         bytea   NOT NULL,
     body            bytea   NOT NULL,
     PRIMARY KEY (organization_id, inbox_id, number),
     FOREIGN KEY (organization_id, inbox_id) REFERENCES inboxes (organization_id, id) ON DELETE CASCADE

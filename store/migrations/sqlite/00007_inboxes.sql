@@ -16,7 +16,7 @@ CREATE TABLE inboxes (
 );
 CREATE INDEX inboxes_expires ON inboxes (expires_at);
 
--- The size is that of headers and body together.
+-- The size is that of headers and body together. The headers are sealed, because those that a subscription adds hold credentials.
 CREATE TABLE inbox_requests (
     organization_id BLOB    NOT NULL,
     inbox_id        BLOB    NOT NULL,
@@ -27,7 +27,7 @@ CREATE TABLE inbox_requests (
     delivery_id     BLOB,
     method          TEXT    NOT NULL,
     signature       TEXT    NOT NULL,
-    headers         TEXT    NOT NULL,
+    headers         BLOB    NOT NULL,
     body            BLOB    NOT NULL,
     PRIMARY KEY (organization_id, inbox_id, number),
     FOREIGN KEY (organization_id, inbox_id) REFERENCES inboxes (organization_id, id) ON DELETE CASCADE
