@@ -21,6 +21,7 @@ import (
 const (
 	maxReceiving   = 64  // requests being read, kept or answered
 	maxMisbehaving = 16  // of them such that take long on purpose
+	maxSlowEach    = 4   // of those, for one organization
 	maxInboxWaits  = 64  // callers that wait for something to arrive
 	inboxPerMinute = 600 // requests of one inbox
 	paceEntries    = 1024
@@ -44,12 +45,13 @@ type inboxGate struct {
 	mu     sync.Mutex
 	minute int64
 	counts map[models.ID]int // of inboxes in that minute
+	slow   map[models.ID]int // places of misbehaving, by organization
 }
 
 func newInboxGate() *inboxGate {
 	return &inboxGate{
 		receiving: make(chan struct{}, maxReceiving), misbehaving: make(chan struct{}, maxMisbehaving),
-		waits: make(chan struct{}, maxInboxWaits), counts: map[models.ID]int{},
+		waits: make(chan struct{}, maxInboxWaits), counts: map[models.ID]int{}, slow: map[models.ID]int{},
 	}
 }
 
@@ -60,6 +62,26 @@ func enter(places chan struct{}) bool {
 		return true
 	default:
 		return false
+	}
+}
+
+// misbehave takes one of the few places for what takes long on purpose.
+func (g *inboxGate) misbehave(org models.ID) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.slow[org] >= maxSlowEach || !enter(g.misbehaving) {
+		return false
+	}
+	g.slow[org]++
+	return true
+}
+
+func (g *inboxGate) behaved(org models.ID) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	<-g.misbehaving
+	if g.slow[org]--; g.slow[org] == 0 {
+		delete(g.slow, org)
 	}
 }
 
@@ -157,10 +179,10 @@ func keptHeaders(r *http.Request) []string {
 func (a *api) behave(c *gin.Context, b *models.Inbox, number int) error {
 	how := b.Behavior
 	if how.Delay > 0 || how.Mode == models.InboxDrip || how.Mode == models.InboxEndless {
-		if !enter(a.inboxes.misbehaving) {
+		if !a.inboxes.misbehave(b.OrganizationID) {
 			return inboxBusy(c)
 		}
-		defer func() { <-a.inboxes.misbehaving }()
+		defer a.inboxes.behaved(b.OrganizationID)
 	}
 	// The request is read, and its deadline would end a long answer; that of writing ends one that nobody reads.
 	control := http.NewResponseController(c.Writer)

@@ -338,7 +338,16 @@ func TestInboxesAreBounded(t *testing.T) {
 	w.call("POST", path, "", strings.Repeat("b", models.MaxInboxBody+1)).is(200)
 	require.True(t, w.store.requests[0].Truncated)
 	require.Len(t, w.store.requests[0].Body, models.MaxInboxBody)
-	for range maxMisbehaving {
+	require.Empty(t, w.api.inboxes.slow, "places are given back")
+	for range maxSlowEach {
+		require.True(t, w.api.inboxes.misbehave(w.org))
+	}
+	require.False(t, w.api.inboxes.misbehave(w.org))
+	require.True(t, w.api.inboxes.misbehave(w.other), "one organization does not take all places")
+	for range maxSlowEach {
+		w.api.inboxes.behaved(w.org)
+	}
+	for range maxMisbehaving - 1 {
 		w.api.inboxes.misbehaving <- struct{}{}
 	}
 	require.NotEmpty(t, w.call("POST", path, "", "{}").is(503).header.Get("Retry-After"))
