@@ -13,6 +13,7 @@ import (
 // [-1, 1), 0 for none.
 //
 //   - Success delivers.
+//   - A failure of a test is final: who asked for it has seen it (ADR 23).
 //   - With auto_retry, a failure is tried again while the schedule has a step left.
 //   - Without it, only a first attempt that timed out is, once, after the schedule's first step. That retry is owed: it does not
 //     depend on auto_retry.
@@ -25,6 +26,10 @@ func Decide(d models.Delivery, s *models.Subscription, a models.Attempt, p Polic
 	r := models.Result{Delivery: d, Attempt: &a, Reason: a.Reason}
 	if a.Success {
 		r.Status, r.Reason = models.StatusDelivered, ""
+		return r
+	}
+	if d.Test() {
+		r.Status = models.StatusFailed
 		return r
 	}
 	wait, left := p.backoff(a.Number-d.Uncounted, jitter)

@@ -198,6 +198,21 @@ func TestPolicyValidate(t *testing.T) {
 	require.Equal(t, models.StatusFailed, Decide(models.Delivery{}, subscription(true), outcome(1, 500), Policy{}, noon, 0).Status)
 }
 
+// TestAFailedTestIsFinal makes each kind of failure, under a policy that would try it again.
+func TestAFailedTestIsFinal(t *testing.T) {
+	t.Parallel()
+	d := models.Delivery{EventRef: models.MarkTest(models.ID{1})}
+	for _, a := range []models.Attempt{outcome(1, 500), outcome(1, 503), {Number: 1, Reason: models.ReasonTimeout}} {
+		for _, retries := range []bool{true, false} {
+			r := Decide(d, subscription(retries), a, Policy{Schedule: vendorSchedule}, noon, 0)
+			require.Equal(t, models.StatusFailed, r.Status)
+			require.Equal(t, a.Reason, r.Reason)
+			require.True(t, r.DueAt.IsZero())
+		}
+	}
+	require.Equal(t, models.StatusDelivered, Decide(d, subscription(true), outcome(1, 200), Policy{Schedule: vendorSchedule}, noon, 0).Status)
+}
+
 // TestUncountedAttemptsLeaveTheSchedule makes attempts that nobody counts: the next retry comes as if they had not been.
 func TestUncountedAttemptsLeaveTheSchedule(t *testing.T) {
 	t.Parallel()

@@ -47,3 +47,16 @@ func TestAttemptsAreLoggedOnce(t *testing.T) {
 		})
 	}
 }
+
+func TestTheAttemptOfATestIsLoggedAsOne(t *testing.T) {
+	t.Parallel()
+	for _, ref := range []models.ID{{1}, models.MarkTest(models.ID{1})} {
+		var out bytes.Buffer
+		d := &Dispatcher{o: Options{Logger: slog.New(slog.NewJSONHandler(&out, nil))}, sendCtx: t.Context()}
+		d.log(&models.Result{Delivery: models.Delivery{EventRef: ref}, Attempt: &models.Attempt{Number: 1}, DueAt: time.Unix(1, 0)})
+		var got map[string]any
+		require.NoError(t, json.Unmarshal(out.Bytes(), &got))
+		require.Equal(t, (&models.Event{Ref: ref}).Test(), got["test"] == true)
+		require.NotNil(t, got["next"])
+	}
+}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"io"
 	"net/http"
-	"slices"
 
 	"hookrouter/models"
 )
@@ -85,7 +84,7 @@ func (c *call) follow(location string) bool {
 		return c.fail(models.ReasonBadRedirect, "the redirect does not lead to a valid URL")
 	case c.target.Scheme == "https" && target.Scheme != "https":
 		return c.fail(models.ReasonBadRedirect, "the redirect leads from https to another scheme")
-	case !slices.Contains(c.sender.schemes, target.Scheme):
+	case !c.sender.allows(target):
 		return c.fail(models.ReasonBadRedirect, "the redirect leads to a scheme that is not allowed")
 	}
 	hop := *target

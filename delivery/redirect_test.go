@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"net/url"
 	"strings"
 	"testing"
 
@@ -36,6 +37,23 @@ func TestSendFollowsRedirects(t *testing.T) {
 			require.NoError(t, signing.Verify(hop.Header, hop.Body, testSecret))
 		}
 	}
+}
+
+// TestOwnAddressesMayHaveAnyScheme calls, and follows to, plain http where only https is allowed otherwise.
+func TestOwnAddressesMayHaveAnyScheme(t *testing.T) {
+	t.Parallel()
+	inbox := deliverytest.NewReceiver(t, deliverytest.Status(200))
+	r := deliverytest.NewReceiver(t, deliverytest.Status(307, "Location", inbox.URL+"/inbox"))
+	own := func(path string) func(*SenderOptions) {
+		return func(o *SenderOptions) {
+			o.Schemes, o.Own = []string{"https"}, func(u *url.URL) bool { return u.Path == path }
+		}
+	}
+	require.True(t, newSender(t, own("/inbox")).Send(t.Context(), testJob(t, inbox.URL+"/inbox")).Success)
+	require.Equal(t, models.ReasonInvalid, newSender(t, own("/inbox")).Send(t.Context(), testJob(t, inbox.URL+"/other")).Reason)
+	a := newSender(t, own("/start")).Send(t.Context(), testJob(t, r.URL+"/start"))
+	require.Equal(t, models.ReasonBadRedirect, a.Reason)
+	require.Equal(t, 1, r.Count("/start"))
 }
 
 func TestSendRedirectRules(t *testing.T) {

@@ -22,6 +22,8 @@ type SenderOptions struct {
 	Transport http.RoundTripper
 	// Schemes are those that an endpoint, and each redirect, may have. Default: https.
 	Schemes []string
+	// Own, where set, reports that an address is one of our own inboxes, which may have any scheme: egress.Own.
+	Own func(*url.URL) bool
 	// TimeoutFirst and TimeoutRetry bound the whole exchange of a first attempt and of a retry: look-up, connect, redirects and the
 	// answer's body. A subscription may have its own. Default: the vendor's 1 s and 10 s.
 	TimeoutFirst, TimeoutRetry time.Duration
@@ -39,6 +41,7 @@ type SenderOptions struct {
 type HTTPSender struct {
 	transport  http.RoundTripper
 	schemes    []string
+	own        func(*url.URL) bool
 	first      time.Duration
 	retry      time.Duration
 	userAgent  string
@@ -53,6 +56,7 @@ func NewHTTPSender(o SenderOptions) (*HTTPSender, error) {
 	s := &HTTPSender{
 		transport:  o.Transport,
 		schemes:    o.Schemes,
+		own:        o.Own,
 		first:      cmp.Or(o.TimeoutFirst, time.Second),
 		retry:      cmp.Or(o.TimeoutRetry, 10*time.Second),
 		userAgent:  o.UserAgent,
@@ -110,6 +114,11 @@ func (s *HTTPSender) timeoutOf(j *models.Job) time.Duration {
 	return cmp.Or(j.Current.TimeoutRetry, s.retry)
 }
 
+// allows reports whether an address has a scheme that may be called.
+func (s *HTTPSender) allows(target *url.URL) bool {
+	return slices.Contains(s.schemes, target.Scheme) || s.own != nil && s.own(target)
+}
+
 // call is one attempt under way.
 type call struct {
 	sender  *HTTPSender
@@ -135,7 +144,7 @@ func (c *call) prepare(j *models.Job) bool {
 	}
 	target.User, target.Fragment, target.RawFragment = nil, "", ""
 	c.aim(target)
-	if !slices.Contains(c.sender.schemes, target.Scheme) {
+	if !c.sender.allows(target) {
 		return c.fail(models.ReasonInvalid, "the endpoint's scheme is not allowed")
 	}
 	c.body = f.Body(j)

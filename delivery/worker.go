@@ -108,7 +108,7 @@ func (d *Dispatcher) log(r *models.Result) {
 	if !d.o.Logger.Enabled(ctx, level) {
 		return
 	}
-	attrs := [9]slog.Attr{
+	attrs := [10]slog.Attr{
 		slog.Any("delivery", r.Delivery.ID),
 		slog.Any("event", r.Delivery.EventID),
 		slog.Any("subscription", r.Delivery.SubscriptionID),
@@ -121,6 +121,10 @@ func (d *Dispatcher) log(r *models.Result) {
 	n := 8
 	if !r.DueAt.IsZero() {
 		attrs[n] = slog.Time("next", r.DueAt.UTC())
+		n++
+	}
+	if r.Delivery.Test() {
+		attrs[n] = slog.Bool("test", true)
 		n++
 	}
 	d.o.Logger.LogAttrs(ctx, level, "delivery.attempted", attrs[:n]...)

@@ -15,6 +15,7 @@ type deliveryOutput struct {
 	EventID             models.ID             `json:"event_id"`
 	EventName           string                `json:"event_name"`
 	Sandbox             bool                  `json:"sandbox"`
+	Test                bool                  `json:"test"` // asked for by hand; not tried again
 	SubscriptionID      models.ID             `json:"subscription_id"`
 	SubscriptionVersion int                   `json:"subscription_version"`
 	Status              models.DeliveryStatus `json:"status"`
@@ -75,7 +76,7 @@ type timingsOutput struct {
 
 func showDelivery(d models.Delivery) deliveryOutput {
 	out := deliveryOutput{
-		ID: d.ID, EventID: d.EventID, EventName: d.EventName, Sandbox: d.Sandbox, SubscriptionID: d.SubscriptionID,
+		ID: d.ID, EventID: d.EventID, EventName: d.EventName, Sandbox: d.Sandbox, Test: d.Test(), SubscriptionID: d.SubscriptionID,
 		SubscriptionVersion: d.SubscriptionVersion, Status: d.Status, AttemptCount: d.Attempts, Reason: optional(d.Reason),
 		CreatedAt: millis(d.CreatedAt), UpdatedAt: shown(d.UpdatedAt),
 	}

@@ -16,6 +16,7 @@ type eventOutput struct {
 	Name        string     `json:"event_name"`
 	Time        string     `json:"event_time"`
 	Sandbox     bool       `json:"sandbox"`
+	Test        bool       `json:"test"` // sent to one subscription because somebody asked
 	Scope       *string    `json:"scope"`
 	WorkspaceID *models.ID `json:"workspace_id"`
 	EntityKey   *string    `json:"entity_key"`
@@ -25,7 +26,7 @@ type eventOutput struct {
 
 func showEvent(e *models.Event) eventOutput {
 	return eventOutput{
-		ID: e.ID, Name: e.Name, Time: seconds(e.Time), Sandbox: e.Sandbox, Scope: optional(e.Scope),
+		ID: e.ID, Name: e.Name, Time: seconds(e.Time), Sandbox: e.Sandbox, Test: e.Test(), Scope: optional(e.Scope),
 		WorkspaceID: optional(e.WorkspaceID), EntityKey: optional(e.EntityKey), Matched: e.Matched, CreatedAt: millis(e.AcceptedAt),
 	}
 }

@@ -32,12 +32,22 @@ type Options struct {
 	BodyOf func(models.Job) []byte
 	// ReservedHeader reports whether a header belongs to the sender, so that a subscription may not set it: format.Reserved.
 	ReservedHeader func(name string) bool
+	// Samples and Scenarios are what the sandbox sends.
+	Samples   Samples
+	Scenarios Scenarios
+	// InboxAddress is where the inbox with a token is reached: the address that subscriptions are given.
+	InboxAddress func(token string) string
+	// VerdictOf says whether a request that arrived was signed for a subscription.
+	VerdictOf func(s *models.Subscription, header http.Header, body []byte) models.Verdict
 	// Draining reports that the process is about to end, so that balancers send no more.
 	Draining func() bool
 
 	NewID     func() models.ID
 	NewSecret func() string // a fresh secret_key of [models.SecretLength] characters
 	Now       func() time.Time
+
+	// TimeoutFirst is how long a first attempt may take where the subscription does not say; a test is waited for a little longer.
+	TimeoutFirst time.Duration // default: 1 s
 
 	Limit             Limit
 	SubscriptionQuota int               // per organization; 0 sets none
@@ -71,6 +81,8 @@ type api struct {
 	cache    *keyCache
 	requests requestIDs
 	scratch  sync.Pool // of *document
+	inboxes  *inboxGate
+	scenes   chan struct{} // holds a token for each scenario that is being played
 }
 
 // New builds the handler of the whole surface. It switches gin to its release mode, which is a setting of the process.
@@ -86,16 +98,18 @@ func newAPI(o Options) (*api, error) {
 	for name, missing := range map[string]bool{
 		"Accepter": o.Accepter == nil, "Store": o.Store == nil, "Rules": o.Rules == nil, "Endpoints": o.Endpoints == nil,
 		"BodyOf": o.BodyOf == nil, "ReservedHeader": o.ReservedHeader == nil, "Draining": o.Draining == nil, "NewID": o.NewID == nil,
-		"NewSecret": o.NewSecret == nil, "Now": o.Now == nil,
+		"NewSecret": o.NewSecret == nil, "Now": o.Now == nil, "Samples": o.Samples == nil, "Scenarios": o.Scenarios == nil,
+		"InboxAddress": o.InboxAddress == nil, "VerdictOf": o.VerdictOf == nil,
 	} {
 		if missing {
 			return nil, fmt.Errorf("handlers: Options.%s is required", name)
 		}
 	}
-	if o.Limit.Minute < 0 || o.Limit.Hour < 0 || o.SubscriptionQuota < 0 {
-		return nil, errors.New("handlers: limits and quotas must not be negative")
+	if o.Limit.Minute < 0 || o.TimeoutFirst < 0 || o.Limit.Hour < 0 || o.SubscriptionQuota < 0 {
+		return nil, errors.New("handlers: limits, quotas and timeouts must not be negative")
 	}
 	o.Catalogue = cmp.Or(o.Catalogue, models.BuiltinCatalogue())
+	o.TimeoutFirst = cmp.Or(o.TimeoutFirst, time.Second)
 	o.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
 	rules, err := newRulebook(o.Catalogue, o.Endpoints, o.ReservedHeader)
 	if err != nil {
@@ -108,5 +122,7 @@ func newAPI(o Options) (*api, error) {
 		cache:    newKeyCache(),
 		requests: newRequestIDs(o.NewID()),
 		scratch:  sync.Pool{New: func() any { return new(document) }},
+		inboxes:  newInboxGate(),
+		scenes:   make(chan struct{}, maxScenes),
 	}, nil
 }

@@ -26,6 +26,9 @@ type memory struct {
 	events        []*models.Event
 	deliveries    []models.Delivery
 	attempts      map[models.ID][]models.Attempt
+	inboxes       []models.Inbox
+	requests      []models.InboxRequest
+	deliver       func(*models.Delivery) // what becomes of a new delivery at once
 
 	lookups   int   // of keys
 	refreshes int   // of the rules
@@ -428,17 +431,23 @@ func (m *memory) accept(e *models.Event) (models.Receipt, error) {
 		return r, nil
 	}
 	e.Ref, e.AcceptedAt = m.nextID(), m.now()
+	if !e.Target.IsZero() {
+		e.Ref = models.MarkTest(e.Ref)
+	}
 	if !e.Chosen {
 		e.ID = e.Ref
 	}
 	for _, s := range m.subscriptions {
-		if s.Matches(e) {
+		if s.Matches(e) && e.Target.IsZero() || s.ID == e.Target && s.OrganizationID == e.OrganizationID && s.Live() {
 			e.Matched++
 			m.deliveries = append(m.deliveries, models.Delivery{
-				ID: m.nextID(), OrganizationID: e.OrganizationID, EventRef: e.Ref, EventID: e.ID, EventName: e.Name, Sandbox: e.Sandbox,
+				ID: models.DeliveryID(e.Ref, e.Matched-1), OrganizationID: e.OrganizationID, EventRef: e.Ref, EventID: e.ID, EventName: e.Name, Sandbox: e.Sandbox,
 				SubscriptionID: s.ID, SubscriptionVersion: s.Version, Status: models.StatusPending, DueAt: m.now(), CreatedAt: m.now(),
 				UpdatedAt: m.now(),
 			})
+			if m.deliver != nil {
+				m.deliver(&m.deliveries[len(m.deliveries)-1])
+			}
 		}
 	}
 	m.events = append(m.events, e)

@@ -62,11 +62,16 @@ var reasons = map[string]string{
 	"batch_size":      "A batch must have 1 to 1000 events.",
 	"batch":           "This value must be an array of events.",
 
+	// the sandbox
+	"speed":       "This value must be 0, for all at once, or from 0.1 to 1000.",
+	"web_address": "This value must be the address of a web page: http or https, without a user.",
+
 	// queries
 	"query":     "The query can't be read.",
 	"parameter": "There is no parameter of this name here.",
 	"repeated":  "This parameter must stand only once.",
 	"limit":     "This value must be a whole number from 1 to 100.",
+	"whole":     "This value must be a whole number from 0 to %s.",
 	"cursor":    "This is not a cursor of this list with these filters.",
 	"filter":    "This value must not be empty, longer than 256 bytes, or contain control characters or invalid UTF-8.",
 	"truth":     "This value must be true or false.",

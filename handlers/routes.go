@@ -46,6 +46,16 @@ func (a *api) routes() []route {
 		{http.MethodGet, "/v3/deliveries", read, anyEnvironment, a.listDeliveries},
 		{http.MethodGet, "/v3/deliveries/:delivery", read, anyEnvironment, a.getDelivery},
 
+		{http.MethodPost, "/v3/webhooks/:webhook/test", manage, anyEnvironment, a.testWebhook},
+		{http.MethodPost, "/v3/sandbox/events", publish, anyEnvironment, a.createSample},
+		{http.MethodGet, "/v3/sandbox/scenarios", read, anyEnvironment, a.listScenarios},
+		{http.MethodPost, "/v3/sandbox/scenarios/:scenario/run", publish, anyEnvironment, a.runScenario},
+		{http.MethodGet, "/v3/sandbox/inboxes", read, anyEnvironment, a.listInboxes},
+		{http.MethodPost, "/v3/sandbox/inboxes", manage, anyEnvironment, a.createInbox},
+		{http.MethodGet, "/v3/sandbox/inboxes/:inbox", read, anyEnvironment, a.getInbox},
+		{http.MethodDelete, "/v3/sandbox/inboxes/:inbox", manage, anyEnvironment, a.deleteInbox},
+		{http.MethodGet, "/v3/sandbox/inboxes/:inbox/requests", read, anyEnvironment, a.listInboxRequests},
+
 		{http.MethodGet, "/v3/workspaces", read, anyEnvironment, a.listWorkspaces},
 		{http.MethodPost, "/v3/workspaces", manage, productionOnly, a.createWorkspace},
 		{http.MethodDelete, "/v3/workspaces/:workspace", manage, productionOnly, a.deleteWorkspace},
@@ -66,6 +76,7 @@ func (a *api) engine() (http.Handler, error) {
 	for _, r := range a.routes() {
 		e.Handle(r.method, r.path, a.answer(a.guarded(r)))
 	}
+	e.Handle(http.MethodPost, "/inbox/:token", a.answer(a.receive))
 	for _, s := range a.Surfaces {
 		for _, r := range s.Routes {
 			e.Handle(r.Method, r.Path, a.answer(s.guarded(r)))

@@ -17,6 +17,7 @@ import (
 
 	"hookrouter/delivery/format"
 	"hookrouter/models"
+	"hookrouter/sandbox"
 )
 
 // world is a whole surface over a memory store, with an organization and callers.
@@ -44,6 +45,9 @@ func setup(tb testing.TB, change ...func(*Options)) *world {
 		BodyOf:   func(j models.Job) []byte { return append([]byte("as sent: "), j.Event.Data...) },
 		Draining: func() bool { return w.drain },
 		NewID:    w.store.newID, NewSecret: func() string { return strings.Repeat("s", models.SecretLength) },
+		Samples: sandbox.New(w.store.newID, func() time.Time { return w.clock }), Scenarios: sandbox.New(w.store.newID, time.Now),
+		InboxAddress:      func(token string) string { return "https://router.test/inbox/" + token },
+		VerdictOf:         verdictOf,
 		Now:               func() time.Time { return w.clock },
 		SubscriptionQuota: 50,
 		Logger:            slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
@@ -229,3 +233,14 @@ var validWebhook = object{
 
 // validEvent is an event with everything that must be there.
 var validEvent = object{"event_name": "signer.done", "data": object{"signer": object{"id": 7}}}
+
+// verdictOf takes the secret itself for a signature.
+func verdictOf(s *models.Subscription, header http.Header, body []byte) models.Verdict {
+	switch header.Get("X-Yousign-Signature-256") {
+	case "":
+		return models.VerdictMissing
+	case s.Secret.Reveal() + string(body):
+		return models.VerdictValid
+	}
+	return models.VerdictInvalid
+}

@@ -34,6 +34,7 @@ type Store interface {
 	Subscriptions
 	Workspaces
 	History
+	Inboxes
 	Ping(ctx context.Context) error
 }
 
@@ -71,4 +72,30 @@ type History interface {
 	Delivery(ctx context.Context, org, id models.ID) (models.Delivery, error)
 	Deliveries(ctx context.Context, q models.DeliveryQuery) ([]models.Delivery, error)
 	Attempts(ctx context.Context, org, delivery models.ID) ([]models.Attempt, error)
+}
+
+// Inboxes keeps the built-in receivers and what arrived at them. What has expired is not found.
+type Inboxes interface {
+	CreateInbox(ctx context.Context, b models.Inbox) error
+	Inboxes(ctx context.Context, org models.ID, now time.Time) ([]models.Inbox, error)
+	Inbox(ctx context.Context, org, id models.ID, now time.Time) (models.Inbox, error)
+	InboxByToken(ctx context.Context, token string, now time.Time) (models.Inbox, error)
+	DeleteInbox(ctx context.Context, org, id models.ID) error
+	// KeepInboxRequest returns the number of the request, counted over all instances.
+	KeepInboxRequest(ctx context.Context, r models.InboxRequest) (number int, err error)
+	// InboxRequests is newest first: below the number before, unless that is 0, and from the number from on.
+	InboxRequests(ctx context.Context, org, inbox models.ID, before, from, limit int) ([]models.InboxRequest, error)
+}
+
+// Samples has an example of each event's data. Implemented by *sandbox.Box.
+type Samples interface {
+	// SampleOf fails with code not_found where the organization has no event of this name, or that has no sample.
+	SampleOf(ctx context.Context, org models.ID, name string) ([]byte, error)
+}
+
+// Scenarios has flows of events to try receivers with. Implemented by *sandbox.Box.
+type Scenarios interface {
+	Scenarios() []models.Scenario
+	// Play makes the events of a flow with their Name, Data, EntityKey and Time. A speed of 0 makes all happen at begin.
+	Play(name string, begin time.Time, speed float64) (events []*models.Event, ok bool)
 }

@@ -33,8 +33,11 @@
 //   - drain: ending an instance's work before it exits.
 //   - park: hold the deliveries of a suspended endpoint.
 //   - replay: a new delivery of an event that was already delivered or failed.
+//   - test: an event that one subscription gets because somebody asked for it.
+//   - scenario: an ordered flow of sandbox events about the same things.
+//   - inbox: a built-in receiver that keeps what arrives.
 //   - ledger: the count that must add up: matches at acceptance equal deliveries over all statuses.
 //
 // Read in this order: id.go, event.go, pattern.go, subscription.go, delivery.go, attempt.go, tenant.go, catalogue.go, query.go,
-// secret.go, error.go.
+// secret.go, error.go, scenario.go, inbox.go.
 package models

@@ -19,6 +19,9 @@ type Event struct {
 	AcceptedAt     time.Time // to the millisecond
 	Matched        int       // how many subscriptions it matched when it was accepted
 
+	// Target is the one subscription that gets the event, whatever its rules say about it: set for an event that somebody asked to be
+	// sent as a test, zero for all others. It is not stored; what remains of it is the mark in Ref, see [MarkTest].
+	Target ID
 	// PublishedBy is the API key that published it. The commit refuses events of keys that were revoked in the meantime.
 	PublishedBy ID
 	// Chosen says that ID was given by the producer, which makes publishing it again a duplicate.
@@ -29,6 +32,9 @@ type Event struct {
 	// conflict rather than a duplicate. It is set only where Chosen or IdempotencyKey is.
 	Fingerprint [16]byte
 }
+
+// Test reports whether the event is a sample that was sent to one subscription because somebody asked for it.
+func (e *Event) Test() bool { return e.Ref.marked() }
 
 // Accepted is an event with a delivery for each subscription that matched it: what one commit makes durable.
 type Accepted struct {

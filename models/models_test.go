@@ -49,6 +49,23 @@ func TestFloorIDIsAtOrBelowIDsOfItsInstant(t *testing.T) {
 	require.Equal(t, at.UTC(), floor.Time())
 }
 
+func TestMarkTest(t *testing.T) {
+	t.Parallel()
+	ref := id(t, "0198c2f0-7a3b-7def-8123-456789abcdef")
+	require.False(t, (&models.Event{Ref: ref}).Test())
+	marked := models.MarkTest(ref)
+	require.Equal(t, "0198c2f0-7a3b-8def-8123-456789abcdef", marked.String())
+	require.True(t, (&models.Event{Ref: marked}).Test())
+	require.True(t, (&models.Delivery{EventRef: marked}).Test())
+	require.Equal(t, ref.Time(), marked.Time())
+	require.Negative(t, marked.Compare(models.FloorID(ref.Time().Add(time.Millisecond))), "it sorts within its millisecond")
+	first, last := models.DeliveryIDs(marked)
+	for _, n := range []int{0, 1, 1<<24 - 1} {
+		d := models.DeliveryID(marked, n)
+		require.True(t, first.Compare(d) <= 0 && d.Compare(last) <= 0)
+	}
+}
+
 func FuzzParseID(f *testing.F) {
 	f.Add("0198c2f0-7a3b-7def-8123-456789abcdef")
 	f.Fuzz(func(t *testing.T, s string) {

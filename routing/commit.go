@@ -111,6 +111,9 @@ func (c *committer) stamp(s *submission) {
 	for i, e := range s.events {
 		accepted := &models.Accepted{Event: *e}
 		accepted.Event.Ref = c.r.o.NewID()
+		if !e.Target.IsZero() {
+			accepted.Event.Ref = models.MarkTest(accepted.Event.Ref)
+		}
 		if !e.Chosen {
 			accepted.Event.ID = accepted.Event.Ref
 		}

@@ -302,3 +302,24 @@ func TestRefreshFailsAlone(t *testing.T) {
 		require.Equal(t, int64(1), m.Revision())
 	})
 }
+
+func TestATargetIsTheOnlyMatch(t *testing.T) {
+	t.Parallel()
+	source := newFakeSource()
+	m := NewMatcher(source)
+	other := source.put(1, nil)
+	target := source.put(2, func(s *models.Subscription) { s.Events, s.Scopes = []models.Pattern{"b"}, []string{"app"} })
+	disabled := source.put(3, func(s *models.Subscription) { s.Enabled = false })
+	gone := source.put(4, nil)
+	require.NoError(t, m.Refresh(t.Context()))
+	gone = source.put(4, func(s *models.Subscription) { *s = *gone; remove(s) })
+	require.NoError(t, m.Refresh(t.Context()))
+	e := models.Event{OrganizationID: testID('o', 1), Name: "a", Sandbox: true, Target: target.ID}
+	require.Equal(t, []*models.Subscription{other, target}, m.Match(&e, []*models.Subscription{other}), "appended, and whatever its rules say")
+	for _, id := range []models.ID{disabled.ID, gone.ID, testID('s', 9)} {
+		e.Target = id
+		require.Empty(t, m.Match(&e, nil))
+	}
+	e.Target, e.OrganizationID = target.ID, testID('o', 2)
+	require.Empty(t, m.Match(&e, nil), "of another organization")
+}

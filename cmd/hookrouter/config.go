@@ -25,6 +25,7 @@ import (
 // config is the settings after reading and checking.
 type config struct {
 	Listen              string          `koanf:"listen" validate:"required"`
+	PublicURL           string          `koanf:"public_url" validate:"omitempty,max=512,http_url"`
 	Role                role            `koanf:"role" validate:"oneof=api worker all"`
 	DatabaseURL         string          `koanf:"database_url" validate:"required"`
 	MasterKey           string          `koanf:"master_key"`
@@ -103,7 +104,7 @@ func configPath(env map[string]string, flags *pflag.FlagSet) string {
 func environment(env map[string]string) (map[string]any, error) {
 	out := map[string]any{}
 	for name, value := range env {
-		if !strings.HasPrefix(name, envPrefix) || name == envPrefix+"CONFIG" {
+		if !strings.HasPrefix(name, envPrefix) || name == envPrefix+"CONFIG" || name == envAPIURL || name == envAPIKey {
 			continue
 		}
 		i := slices.IndexFunc(settings(), func(s setting) bool { return s.env() == name })

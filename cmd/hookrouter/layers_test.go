@@ -24,12 +24,13 @@ var layers = map[string][]string{
 	"store":                   {"models"},
 	"store/storetest":         {"models", "store", "store/storetest/cluster"},
 	"store/storetest/cluster": {},
+	"sandbox":                 {"models"},
 	"handlers":                {"models"},
 	"handlers/admin":          {"models", "handlers"},
 	"handlers/metrics":        {"models"},
 	"cmd/hookreceiver":        {"signing"},
 	"cmd/hookbench":           {"models", "routing", "store", "store/storetest/cluster"},
-	"cmd/hookrouter":          {"models", "signing", "delivery", "delivery/format", "delivery/egress", "routing", "store", "handlers", "handlers/admin", "handlers/metrics"},
+	"cmd/hookrouter":          {"models", "signing", "delivery", "delivery/format", "delivery/egress", "routing", "sandbox", "store", "handlers", "handlers/admin", "handlers/metrics"},
 }
 
 // TestLayers holds the picture in docs/architecture.md against the imports of all files but tests.

@@ -25,6 +25,8 @@ func (s *server) maintain(ctx context.Context) {
 	}
 	warn("partitions", s.db.EnsurePartitions(ctx, now, now.Add(partitionsAhead)))
 	warn("floor", s.db.RaiseFloor(ctx, now))
+	_, err := s.db.ExpireInboxes(ctx, now)
+	warn("inboxes", err)
 	done, err := s.db.Expire(ctx, now, store.Retention{
 		Events: s.config.RetentionEvents, Deliveries: s.config.RetentionDeliveries, Payloads: s.config.RetentionPayloads,
 	})

@@ -22,11 +22,13 @@ func (r role) accepts() bool { return r != roleWorker }
 func (r role) sends() bool   { return r != roleAPI }
 
 // wireDelivery makes what an instance needs to send.
-func (s *server) wireDelivery(guard *egress.Policy, address string) error {
+func (s *server) wireDelivery(guard *egress.Policy, own *egress.Own, address string) error {
 	c := s.config
+	// Many subscriptions may lead to one host, a relay for instance: as many connections are kept as calls can be in flight.
+	guarded := egress.NewTransport(guard, egress.TransportOptions{MaxIdleConnsPerHost: c.MaxInFlight, MaxIdleConns: 2 * c.MaxInFlight})
 	sender, err := delivery.NewHTTPSender(delivery.SenderOptions{
-		// Many subscriptions may lead to one host, a relay for instance: as many connections are kept as calls can be in flight.
-		Transport:    egress.NewTransport(guard, egress.TransportOptions{MaxIdleConnsPerHost: c.MaxInFlight, MaxIdleConns: 2 * c.MaxInFlight}),
+		Transport:    own.Transport(guarded),
+		Own:          own.Holds,
 		Schemes:      c.EndpointSchemes,
 		UserAgent:    c.UserAgent,
 		TimeoutFirst: c.TimeoutFirst,

@@ -24,6 +24,7 @@ import (
 	"hookrouter/handlers/metrics"
 	"hookrouter/models"
 	"hookrouter/routing"
+	"hookrouter/sandbox"
 	"hookrouter/signing"
 	"hookrouter/store"
 )
@@ -131,6 +132,10 @@ func (s *server) wire(address string) error {
 	if err != nil {
 		return fmt.Errorf("egress policy: %w", err)
 	}
+	own, err := egress.NewOwn(publicURL(c.PublicURL, address), models.InboxTokenLength)
+	if err != nil {
+		return usageError{fmt.Errorf("public_url: %w", err)}
+	}
 	if s.upkeep, err = delivery.NewSchedule(c.MaintenanceCron, time.Now(), s.log, s.maintain); err != nil {
 		return usageError{fmt.Errorf("settings: maintenance_cron: %w", err)}
 	}
@@ -139,7 +144,7 @@ func (s *server) wire(address string) error {
 	}
 	s.matcher = routing.NewMatcher(s.db)
 	if s.config.Role.sends() {
-		if err := s.wireDelivery(guard, address); err != nil {
+		if err := s.wireDelivery(guard, own, address); err != nil {
 			return err
 		}
 	}
@@ -148,7 +153,7 @@ func (s *server) wire(address string) error {
 		if err := s.wireAccept(); err != nil {
 			return err
 		}
-		surface = func() (http.Handler, error) { return s.api(guard) }
+		surface = func() (http.Handler, error) { return s.api(guard, own) }
 	}
 	handler, err := surface()
 	if err != nil {
@@ -173,7 +178,7 @@ func (s *server) probes() (http.Handler, error) {
 }
 
 // api is what all others answer.
-func (s *server) api(guard *egress.Policy) (http.Handler, error) {
+func (s *server) api(guard *egress.Policy, own *egress.Own) (http.Handler, error) {
 	c := s.config
 	operator, err := admin.New(admin.Options{
 		Token: models.NewSecret(c.AdminToken), Store: s.db, NewID: newID, Now: time.Now, Random: rand.Reader,
@@ -181,13 +186,19 @@ func (s *server) api(guard *egress.Policy) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	box := sandbox.New(newID, time.Now)
 	return handlers.New(handlers.Options{
 		Accepter:          s.accepter(),
 		Store:             s.db,
 		Rules:             s.matcher,
-		Endpoints:         guard,
+		Endpoints:         egress.OwnChecker{Policy: guard, Own: own},
 		BodyOf:            bodyOf,
 		ReservedHeader:    format.Reserved,
+		Samples:           box,
+		Scenarios:         box,
+		InboxAddress:      own.Address,
+		VerdictOf:         verdictOf,
+		TimeoutFirst:      c.TimeoutFirst,
 		Draining:          s.draining.Load,
 		NewID:             newID,
 		NewSecret:         newSecret,

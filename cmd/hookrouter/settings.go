@@ -24,6 +24,7 @@ func (s setting) flag() string { return strings.ReplaceAll(s.key, "_", "-") }
 func settings() []setting {
 	return []setting{
 		{key: "listen", value: "127.0.0.1:8080", usage: "address and port of the HTTP server"},
+		{key: "public_url", usage: "where this service is reached, such as https://hooks.example.com; the sandbox's inboxes are below it, and the egress guard lets their exact addresses through and nothing else of the host. Default: http and the address of listen. Instances that share a database need the same one"},
 		{key: "role", value: string(roleAll), usage: "what this instance does: api accepts events and answers the API, worker sends and retries and answers its probes only, all does both. SQLite knows all only"},
 		{key: "database_url", value: "sqlite://hookrouter.db", usage: "where everything is kept: postgres://… or sqlite://PATH"},
 		{key: "master_key", private: true, usage: "32 bytes in base64 that encrypt secrets at rest; required except with --dev, which makes one in a file beside the database. A comma-separated list allows rotation: the first encrypts, all decrypt"},

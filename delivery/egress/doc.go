@@ -11,12 +11,14 @@
 // It reads no environment and logs nothing.
 //
 // Invariants:
-//   - Nothing is connected to unless [Policy.Check] accepts the exact address and port.
+//   - Nothing is connected to unless [Policy.Check] accepts the exact address and port, or it is where the operator said that
+//     the router itself is reached.
 //   - An IPv6 address that carries an IPv4 address is never more permitted than that IPv4 address.
 //   - Outside 2000::/3 every IPv6 address is refused unless the operator listed it, so new special
 //     ranges are refused without a new release.
 //   - Only the operator opens private ranges ([Options].Allow); a tenant never can.
 //   - What CheckURL returns has an ASCII host, and a literal address in it passes Check.
+//   - Of the router's own host nothing is called but the inboxes under [Own], by their exact addresses.
 //   - Errors never hold a URL, a user name, a password or the address of our DNS server.
 //
 // The address tables are our own (tables.go, with a source per line) rather than code.dny.dev/ssrf:
@@ -26,7 +28,7 @@
 //
 // A proxy would hide the target from the guard, therefore [NewTransport] ignores proxies.
 //
-// Read in this order: verdict.go, tables.go, policy.go, host.go, url.go, dial.go, race.go, transport.go.
+// Read in this order: verdict.go, tables.go, policy.go, host.go, url.go, dial.go, race.go, transport.go, own.go.
 //
 // The package can be imported by others but its API is not stable.
 package egress

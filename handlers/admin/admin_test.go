@@ -17,6 +17,7 @@ import (
 
 	"hookrouter/handlers"
 	"hookrouter/models"
+	"hookrouter/sandbox"
 )
 
 const token = "correct horse battery staple"
@@ -123,8 +124,11 @@ func setup(t *testing.T, token string) *world {
 	}
 	surface, err := New(Options{Token: models.NewSecret(token), Store: w.store, NewID: newID, Now: now, Random: zeros{}})
 	require.NoError(t, err)
+	box := sandbox.New(newID, now)
 	w.handler, err = handlers.New(handlers.Options{
-		Accepter: w.store, Store: w.store, Rules: w.store, Endpoints: w.store, NewID: newID, Now: now,
+		Samples: box, Scenarios: box, InboxAddress: func(string) string { return "" },
+		VerdictOf: func(*models.Subscription, http.Header, []byte) models.Verdict { return models.VerdictUnknown },
+		Accepter:  w.store, Store: w.store, Rules: w.store, Endpoints: w.store, NewID: newID, Now: now,
 		BodyOf: func(models.Job) []byte { return nil }, ReservedHeader: func(string) bool { return false },
 		Draining: func() bool { return false }, NewSecret: func() string { return "" },
 		Surfaces: []handlers.Surface{surface},

@@ -1,0 +1,264 @@
+package handlers
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"hookrouter/models"
+)
+
+// What one instance does for inboxes at the same time. Failure policy: beyond it 503 or 429 at once, because whoever knows an address
+// can send to it without a key, and events come first.
+const (
+	maxReceiving   = 64  // requests being read, kept or answered
+	maxMisbehaving = 16  // of them such that take long on purpose
+	maxSlowEach    = 4   // of those, for one organization
+	maxInboxWaits  = 64  // callers that wait for something to arrive
+	inboxPerMinute = 600 // requests of one inbox
+	paceEntries    = 1024
+
+	// longest bounds answers that would go on for ever. It is above the longest timeout that an attempt can have.
+	longest   = 65 * time.Second
+	dripEvery = time.Second
+	hugeBody  = 8 << 20
+	chunkSize = 32 << 10
+	// endlessPause keeps an endless answer at about 1 MiB a second.
+	endlessPause = 30 * time.Millisecond
+)
+
+// headerDelivery names the delivery that a request is an attempt of: signing.DeliveryHeader.
+const headerDelivery = "X-Hookrouter-Delivery"
+
+// inboxGate bounds what inboxes cost this instance.
+type inboxGate struct {
+	receiving, misbehaving, waits chan struct{}
+
+	mu     sync.Mutex
+	minute int64
+	counts map[models.ID]int // of inboxes in that minute
+	slow   map[models.ID]int // places of misbehaving, by organization
+}
+
+func newInboxGate() *inboxGate {
+	return &inboxGate{
+		receiving: make(chan struct{}, maxReceiving), misbehaving: make(chan struct{}, maxMisbehaving),
+		waits: make(chan struct{}, maxInboxWaits), counts: map[models.ID]int{}, slow: map[models.ID]int{},
+	}
+}
+
+// enter takes a place where there is one.
+func enter(places chan struct{}) bool {
+	select {
+	case places <- struct{}{}:
+		return true
+	default:
+		return false
+	}
+}
+
+// misbehave takes one of the few places for what takes long on purpose.
+func (g *inboxGate) misbehave(org models.ID) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.slow[org] >= maxSlowEach || !enter(g.misbehaving) {
+		return false
+	}
+	g.slow[org]++
+	return true
+}
+
+func (g *inboxGate) behaved(org models.ID) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	<-g.misbehaving
+	if g.slow[org]--; g.slow[org] == 0 {
+		delete(g.slow, org)
+	}
+}
+
+func (g *inboxGate) wait() bool { return enter(g.waits) }
+func (g *inboxGate) waited()    { <-g.waits }
+
+// paced reports whether an inbox may take one more request in this minute.
+func (g *inboxGate) paced(inbox models.ID, now time.Time) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if minute := now.Unix() / 60; minute != g.minute || len(g.counts) >= paceEntries {
+		g.minute = minute
+		clear(g.counts)
+	}
+	g.counts[inbox]++
+	return g.counts[inbox] <= inboxPerMinute
+}
+
+func inboxBusy(c *gin.Context) error {
+	c.Writer.Header().Set("Retry-After", "5")
+	return models.Errorf(models.CodeUnavailable, "Too many requests to inboxes at this moment.")
+}
+
+// receive keeps a request that arrived at an inbox, then answers as the inbox was told to.
+func (a *api) receive(c *gin.Context) error {
+	token := c.Param("token")
+	if len(token) != models.InboxTokenLength || strings.Trim(token, "0123456789abcdef") != "" {
+		return unknownPath(c)
+	}
+	if !enter(a.inboxes.receiving) {
+		return inboxBusy(c)
+	}
+	defer func() { <-a.inboxes.receiving }()
+	ctx, now := c.Request.Context(), a.Now().UTC()
+	b, err := a.Store.InboxByToken(ctx, token, now)
+	if models.CodeOf(err) == models.CodeNotFound && err != nil {
+		return unknownPath(c)
+	}
+	if err != nil {
+		return err
+	}
+	if !a.inboxes.paced(b.ID, now) {
+		return tooMany(c, int(60-now.Unix()%60))
+	}
+	body, err := io.ReadAll(io.LimitReader(c.Request.Body, models.MaxInboxBody+1))
+	if err != nil {
+		return invalidBody("The body could not be read to its end.")
+	}
+	r := models.InboxRequest{
+		InboxID: b.ID, OrganizationID: b.OrganizationID, ReceivedAt: now, Method: c.Request.Method, Headers: keptHeaders(c.Request),
+		Body: body[:min(len(body), models.MaxInboxBody)], Truncated: len(body) > models.MaxInboxBody,
+	}
+	if r.DeliveryID, r.Signature, err = a.verdict(ctx, b.OrganizationID, c.Request.Header, body); err != nil {
+		return err
+	}
+	number, err := a.Store.KeepInboxRequest(ctx, r)
+	if err != nil {
+		return err
+	}
+	return a.behave(c, &b, number)
+}
+
+// verdict finds out whose secret the request must be signed with, and whether it is.
+func (a *api) verdict(ctx context.Context, org models.ID, header http.Header, body []byte) (models.ID, models.Verdict, error) {
+	id, _ := models.ParseID(header.Get(headerDelivery))
+	if id.IsZero() { // also where it is no id
+		return models.ID{}, models.VerdictUnknown, nil
+	}
+	d, err := a.Store.Delivery(ctx, org, id)
+	if err == nil {
+		var s *models.Subscription
+		if s, err = a.Store.Subscription(ctx, org, d.SubscriptionID); err == nil {
+			return id, a.VerdictOf(s, header, body), nil
+		}
+	}
+	if models.CodeOf(err) == models.CodeNotFound { // of nobody, of another organization, or of a subscription that was deleted
+		return models.ID{}, models.VerdictUnknown, nil
+	}
+	return models.ID{}, "", err
+}
+
+// keptHeaders are the headers as lines, sorted, with the host that net/http takes out of them.
+func keptHeaders(r *http.Request) []string {
+	lines := []string{"Host: " + strings.ToValidUTF8(r.Host, "")}
+	for name, values := range r.Header {
+		for _, v := range values {
+			lines = append(lines, strings.ToValidUTF8(name+": "+v, ""))
+		}
+	}
+	slices.Sort(lines)
+	return lines
+}
+
+// behave answers. What takes long on purpose needs one of the few places for that.
+func (a *api) behave(c *gin.Context, b *models.Inbox, number int) error {
+	how := b.Behavior
+	if how.Delay > 0 || how.Mode == models.InboxDrip || how.Mode == models.InboxEndless {
+		if !a.inboxes.misbehave(b.OrganizationID) {
+			return inboxBusy(c)
+		}
+		defer a.inboxes.behaved(b.OrganizationID)
+	}
+	// The request is read, and its deadline would end a long answer; that of writing ends one that nobody reads.
+	control := http.NewResponseController(c.Writer)
+	_ = control.SetReadDeadline(time.Time{})
+	_ = control.SetWriteDeadline(a.Now().Add(2 * longest))
+	if number <= how.FailFirst {
+		plain(c, how.FailStatus, "This inbox fails its first "+strconv.Itoa(how.FailFirst)+" requests.\n")
+		return nil
+	}
+	if !a.pause(c.Request.Context(), how.Delay) {
+		panic(http.ErrAbortHandler) // the caller has gone
+	}
+	switch how.Mode {
+	case models.InboxDrop:
+		panic(http.ErrAbortHandler) // net/http closes the connection without a word
+	case models.InboxRedirect:
+		to := how.RedirectTo
+		if to == "" {
+			to = a.InboxAddress(b.Token)
+		}
+		c.Writer.Header().Set("Location", to)
+		plain(c, http.StatusTemporaryRedirect, "")
+	case models.InboxDrip:
+		a.stream(c, how.Status, []byte("."), int(longest/dripEvery), dripEvery)
+	case models.InboxHuge:
+		a.stream(c, how.Status, bytes.Repeat([]byte("h"), chunkSize), hugeBody/chunkSize, 0)
+	case models.InboxEndless:
+		a.stream(c, how.Status, bytes.Repeat([]byte("e"), chunkSize), int(longest/endlessPause), endlessPause)
+	case models.InboxAnswer:
+		plain(c, how.Status, "kept\n")
+	}
+	return nil
+}
+
+// plain answers with a short text.
+func plain(c *gin.Context, status int, text string) {
+	h := c.Writer.Header()
+	h.Set("X-Content-Type-Options", "nosniff")
+	if text == "" || status == http.StatusNoContent || status == http.StatusNotModified {
+		c.Writer.WriteHeader(status)
+		c.Writer.WriteHeaderNow()
+		return
+	}
+	h.Set("Content-Type", "text/plain; charset=utf-8")
+	c.Writer.WriteHeader(status)
+	_, _ = io.WriteString(c.Writer, text) // the caller may have gone
+}
+
+// stream sends a piece n times with a pause after each, as long as somebody reads.
+func (a *api) stream(c *gin.Context, status int, piece []byte, n int, pause time.Duration) {
+	h := c.Writer.Header()
+	h.Set("Content-Type", "text/plain; charset=utf-8")
+	h.Set("X-Content-Type-Options", "nosniff")
+	c.Writer.WriteHeader(status)
+	for range n {
+		if _, err := c.Writer.Write(piece); err != nil || a.Draining() {
+			return
+		}
+		c.Writer.Flush()
+		if !a.pause(c.Request.Context(), pause) {
+			return
+		}
+	}
+}
+
+// pause waits and reports whether the caller is still there.
+func (a *api) pause(ctx context.Context, d time.Duration) bool {
+	if d <= 0 {
+		return ctx.Err() == nil
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
