@@ -139,6 +139,7 @@ func (c *call) prepare(j *models.Job) bool {
 		return c.fail(models.ReasonInvalid, "the endpoint's scheme is not allowed")
 	}
 	c.body = f.Body(j)
+	c.attempt.SecretGeneration = j.Current.Signing(c.started).Generation
 	var buf [12]format.Header
 	lines, err := f.Headers(buf[:0], j, c.body, c.attempt.Number, c.started)
 	if err != nil {
