@@ -187,6 +187,7 @@ func (s *server) api(guard *egress.Policy) (http.Handler, error) {
 		Rules:             s.matcher,
 		Endpoints:         guard,
 		BodyOf:            bodyOf,
+		Formats:           format.List{},
 		ReservedHeader:    format.Reserved,
 		Draining:          s.draining.Load,
 		NewID:             newID,
