@@ -36,9 +36,9 @@ var reasons = map[string]string{
 	// the rules of a subscription
 	"endpoint":           "The endpoint %s.",
 	"format":             "This value must be one of: %s.",
-	"secret":             "%s",
-	"secret_same":        "This is the current secret. Give another one, or none to have one made.",
-	"format_secret":      "The subscription's secret does not do for this format. Give a secret_key that does together with it.",
+	"unfit":              "%s",
+	"same_again":         "This is the current secret. Give another one, or none to have one made.",
+	"format_unfit":       "The subscription's secret does not do for this format. Give a secret_key that does together with it.",
 	"alone":              "The star means everything, so it must be the only entry.",
 	"duplicate":          "This entry stands in the list before.",
 	"pattern":            "%s",

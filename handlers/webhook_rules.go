@@ -54,13 +54,13 @@ func (r *rulebook) secretRules(sl validator.StructLevel, in *webhookInput) {
 	sentBack := func(secret models.Secret) bool { return *in.SecretKey == r.formats.ShowSecret(format, secret) }
 	if in.SecretKey != nil && !slices.ContainsFunc(in.kept, sentBack) {
 		if _, err := r.formats.ReadSecret(format, *in.SecretKey); err != nil && *in.SecretKey != secretMask {
-			sl.ReportError(nil, "secret_key", "secret_key", "secret", secretFault(err))
+			sl.ReportError(nil, "secret_key", "secret_key", "unfit", secretFault(err))
 		}
 		return
 	}
 	for _, secret := range in.kept {
 		if _, err := r.formats.ReadSecret(format, secret.Reveal()); err != nil {
-			sl.ReportError(nil, "format", "format", "format_secret", "")
+			sl.ReportError(nil, "format", "format", "format_unfit", "")
 			return
 		}
 	}

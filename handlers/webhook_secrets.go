@@ -91,7 +91,7 @@ func (a *api) rotateSecret(c *gin.Context, key *models.APIKey) error {
 			return invalidSecret(err)
 		}
 		if s.Signing(now).Current == next {
-			return models.Invalid(models.FieldError{Name: "secret_key", Reason: reason("secret_same", "")})
+			return models.Invalid(models.FieldError{Name: "secret_key", Reason: reason("same_again", "")})
 		}
 		return s.Rotate(next, time.Duration(in.Overlap)*time.Second, now)
 	})
