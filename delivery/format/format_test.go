@@ -47,9 +47,9 @@ func TestYousignGolden(t *testing.T) {
 	require.Equal(t, []Header{
 		{"Content-Type", "application/json"},
 		{"User-Agent", "Yousign Webhook Bot"},
+		{"X-Yousign-Signature-256", signing.Sign(secret, body)},
 		{"X-Yousign-Retry", "2"},
 		{"X-Yousign-Issued-At", "1767349260"},
-		{"X-Yousign-Signature-256", signing.Sign(secret, body)},
 	}, headers)
 	require.Equal(t, []Header{
 		{"X-Hookrouter-Delivery", "0d000000-0000-0000-0000-000000000000"}, {"X-Hookrouter-Attempt", "3"},

@@ -47,10 +47,15 @@ func (yousign) Body(j *models.Job) []byte {
 
 // Headers signs the body and adds the vendor's own headers.
 func (yousign) Headers(dst []Header, j *models.Job, body []byte, attempt int, issuedAt time.Time) ([]Header, error) {
-	return vendorSignatures(append(dst,
+	dst, err := vendorSignatures(append(dst,
 		Header{"Content-Type", "application/json"},
 		Header{"User-Agent", yousignUserAgent},
+	), j.Current, body, issuedAt)
+	if err != nil {
+		return dst, err
+	}
+	return append(dst,
 		Header{signing.RetryHeader, strconv.Itoa(attempt - 1)},
 		Header{signing.IssuedAtHeader, strconv.FormatInt(issuedAt.Unix(), 10)},
-	), j.Current, body, issuedAt)
+	), nil
 }
