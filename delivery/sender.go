@@ -49,6 +49,13 @@ type HTTPSender struct {
 	maxExcerpt int
 	now        func() time.Time
 	scratch    sync.Pool // *[]byte of maxExcerpt bytes, for reading answers
+	desks      sync.Pool // *desk
+}
+
+// desk is where a request is written. What is passed to a format ends up on the heap, so it is kept for the next request.
+type desk struct {
+	job   models.Job
+	lines [16]format.Header
 }
 
 // NewHTTPSender checks the options and makes a sender.
@@ -81,6 +88,7 @@ func NewHTTPSender(o SenderOptions) (*HTTPSender, error) {
 		}
 	}
 	s.scratch.New = func() any { b := make([]byte, s.maxExcerpt); return &b }
+	s.desks.New = func() any { return new(desk) }
 	return s, nil
 }
 
@@ -95,7 +103,12 @@ func (s *HTTPSender) Send(ctx context.Context, j models.Job) models.Attempt {
 		StartedAt:      start,
 	}
 	c := call{sender: s, attempt: &a, started: start, timeout: s.timeoutOf(&j)}
-	if !c.prepare(&j) {
+	d, _ := s.desks.Get().(*desk)
+	d.job = j
+	ready := c.prepare(&d.job, d.lines[:0])
+	*d = desk{} // so that it keeps no event alive
+	s.desks.Put(d)
+	if !ready {
 		a.Timings.Total = s.now().Sub(start)
 		return a
 	}
@@ -132,8 +145,8 @@ type call struct {
 	body   []byte
 }
 
-// prepare makes everything that is the same for every hop, and reports whether there is something to send.
-func (c *call) prepare(j *models.Job) bool {
+// prepare makes everything that is the same for every hop, and reports whether there is something to send. lines is room for the header.
+func (c *call) prepare(j *models.Job, lines []format.Header) bool {
 	f, ok := format.For(j.Matched.Format)
 	if !ok {
 		return c.fail(models.ReasonInvalid, "the subscription has an unknown format")
@@ -148,8 +161,8 @@ func (c *call) prepare(j *models.Job) bool {
 		return c.fail(models.ReasonInvalid, "the endpoint's scheme is not allowed")
 	}
 	c.body = f.Body(j)
-	var buf [12]format.Header
-	lines, err := f.Headers(buf[:0], j, c.body, c.attempt.Number, c.started)
+	c.attempt.SecretGeneration = j.Current.Signing(c.started).Generation
+	lines, err = f.Headers(lines, j, c.body, c.attempt.Number, c.started)
 	if err != nil {
 		return c.fail(models.ReasonInvalid, "the subscription has no usable secret")
 	}

@@ -153,6 +153,7 @@ func furnished(tb testing.TB) (*world, map[string]string) {
 	key := w.manager()
 	workspace := w.call("POST", "/v3/workspaces", key, `{"name":"Sales"}`).is(201).json()["id"].(string)
 	webhook := w.call("POST", "/v3/webhooks", key, validWebhook.with(object{"scopes": []string{"*"}})).is(201).json()["id"].(string)
+	w.call("POST", "/v3/webhooks/"+webhook+"/rotate_secret", key, "").is(200) // so that there is something to activate
 	event := w.call("POST", "/v3/events", key, validEvent.with(object{"entity_key": "ours"})).is(202).json()["event_id"].(string)
 	d := w.store.deliveries[0]
 	w.store.attempts[d.ID] = []models.Attempt{{DeliveryID: d.ID, OrganizationID: w.org, Number: 1, StartedAt: w.clock}}

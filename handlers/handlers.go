@@ -29,7 +29,8 @@ type Options struct {
 	Endpoints EndpointChecker
 	// BodyOf writes the body of a delivery again, as it was sent. Bodies are a function of the event and the version of the
 	// subscription that matched, so they are not stored. It returns nil where it does not know the format.
-	BodyOf func(models.Job) []byte
+	BodyOf  func(models.Job) []byte
+	Formats Formats
 	// ReservedHeader reports whether a header belongs to the sender, so that a subscription may not set it: format.Reserved.
 	ReservedHeader func(name string) bool
 	// Samples and Scenarios are what the sandbox sends.
@@ -97,9 +98,9 @@ func New(o Options) (http.Handler, error) {
 func newAPI(o Options) (*api, error) {
 	for name, missing := range map[string]bool{
 		"Accepter": o.Accepter == nil, "Store": o.Store == nil, "Rules": o.Rules == nil, "Endpoints": o.Endpoints == nil,
-		"BodyOf": o.BodyOf == nil, "ReservedHeader": o.ReservedHeader == nil, "Draining": o.Draining == nil, "NewID": o.NewID == nil,
-		"NewSecret": o.NewSecret == nil, "Now": o.Now == nil, "Samples": o.Samples == nil, "Scenarios": o.Scenarios == nil,
-		"InboxAddress": o.InboxAddress == nil, "VerdictOf": o.VerdictOf == nil,
+		"BodyOf": o.BodyOf == nil, "Formats": o.Formats == nil, "ReservedHeader": o.ReservedHeader == nil, "Draining": o.Draining == nil,
+		"NewID": o.NewID == nil, "NewSecret": o.NewSecret == nil, "Now": o.Now == nil, "Samples": o.Samples == nil,
+		"Scenarios": o.Scenarios == nil, "InboxAddress": o.InboxAddress == nil, "VerdictOf": o.VerdictOf == nil,
 	} {
 		if missing {
 			return nil, fmt.Errorf("handlers: Options.%s is required", name)
@@ -111,7 +112,7 @@ func newAPI(o Options) (*api, error) {
 	o.Catalogue = cmp.Or(o.Catalogue, models.BuiltinCatalogue())
 	o.TimeoutFirst = cmp.Or(o.TimeoutFirst, time.Second)
 	o.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
-	rules, err := newRulebook(o.Catalogue, o.Endpoints, o.ReservedHeader)
+	rules, err := newRulebook(o.Catalogue, o.Endpoints, o.Formats, o.ReservedHeader)
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package handlers
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -472,4 +473,30 @@ func (httpsOnly) CheckURL(raw string) (*url.URL, error) {
 		return nil, fmt.Errorf("address %s is not public", u.Hostname())
 	}
 	return u, nil
+}
+
+func (m *memory) SecretUses(_ context.Context, org, subscription models.ID) ([]models.SecretUse, error) {
+	leave, err := m.enter()
+	defer leave()
+	if err != nil {
+		return nil, err
+	}
+	uses := map[int]models.SecretUse{}
+	for _, d := range m.deliveries {
+		if d.OrganizationID != org || d.SubscriptionID != subscription {
+			continue
+		}
+		for _, a := range m.attempts[d.ID] {
+			u := uses[a.SecretGeneration]
+			u.Generation = a.SecretGeneration
+			if u.Attempts++; a.Success {
+				u.Succeeded++
+			}
+			if a.StartedAt.After(u.LastAt) {
+				u.LastAt = a.StartedAt
+			}
+			uses[u.Generation] = u
+		}
+	}
+	return slices.Collect(maps.Values(uses)), nil
 }

@@ -36,6 +36,9 @@ func (a *api) routes() []route {
 		{http.MethodGet, "/v3/webhooks/:webhook", read, anyEnvironment, a.getWebhook},
 		{http.MethodPatch, "/v3/webhooks/:webhook", manage, anyEnvironment, a.updateWebhook},
 		{http.MethodDelete, "/v3/webhooks/:webhook", manage, anyEnvironment, a.deleteWebhook},
+		{http.MethodPost, "/v3/webhooks/:webhook/rotate_secret", manage, anyEnvironment, a.rotateSecret},
+		{http.MethodPost, "/v3/webhooks/:webhook/activate_secret", manage, anyEnvironment, a.activateSecret},
+		{http.MethodGet, "/v3/webhooks/:webhook/secrets", read, anyEnvironment, a.listSecrets},
 
 		{http.MethodPost, "/v3/events", publish, anyEnvironment, a.createEvent},
 		{http.MethodPost, "/v3/events/batch", publish, anyEnvironment, a.createEvents},

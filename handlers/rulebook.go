@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/go-playground/validator/v10"
@@ -17,19 +18,20 @@ type rulebook struct {
 	validate  *validator.Validate
 	catalogue *models.Catalogue
 	endpoints EndpointChecker
+	formats   Formats
 	reserved  func(header string) bool
 }
 
-func newRulebook(catalogue *models.Catalogue, endpoints EndpointChecker, reserved func(string) bool) (*rulebook, error) {
+func newRulebook(catalogue *models.Catalogue, endpoints EndpointChecker, formats Formats, reserved func(string) bool) (*rulebook, error) {
 	r := &rulebook{
 		validate:  validator.New(validator.WithRequiredStructEnabled()),
-		catalogue: catalogue, endpoints: endpoints, reserved: reserved,
+		catalogue: catalogue, endpoints: endpoints, formats: formats, reserved: reserved,
 	}
 	r.validate.RegisterTagNameFunc(func(f reflect.StructField) string { return f.Tag.Get("json") })
 	for tag, holds := range map[string]func(string) bool{
 		"endpoint":     func(s string) bool { return r.endpointFault(s) == "" },
 		"safe":         safeText,
-		"printable":    printable,
+		"format":       func(s string) bool { return slices.Contains(formats.Names(), models.Format(s)) },
 		"masked":       func(s string) bool { return s != secretMask },
 		"entity_key":   func(s string) bool { return s != "" && len(s) <= models.MaxEntityKey },
 		"pattern":      func(s string) bool { return patternFault(s) == "" },
@@ -99,6 +101,13 @@ func (r *rulebook) reasonOf(fe validator.FieldError) string {
 		tag += "/" + fe.Kind().String()
 	case "endpoint":
 		param = r.endpointFault(fe.Value().(string))
+	case "format":
+		for i, name := range r.formats.Names() {
+			if i > 0 {
+				param += " "
+			}
+			param += string(name)
+		}
 	case "pattern":
 		param = patternFault(fe.Value().(string))
 	}

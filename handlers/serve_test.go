@@ -205,7 +205,7 @@ func TestOptionsAreChecked(t *testing.T) {
 		"Accepter": func(o *Options) { o.Accepter = nil }, "Store": func(o *Options) { o.Store = nil }, "Rules": func(o *Options) { o.Rules = nil },
 		"Endpoints": func(o *Options) { o.Endpoints = nil }, "BodyOf": func(o *Options) { o.BodyOf = nil }, "Now": func(o *Options) { o.Now = nil },
 		"Draining": func(o *Options) { o.Draining = nil }, "NewID": func(o *Options) { o.NewID = nil },
-		"NewSecret": func(o *Options) { o.NewSecret = nil }, "ReservedHeader": func(o *Options) { o.ReservedHeader = nil },
+		"NewSecret": func(o *Options) { o.NewSecret = nil }, "Formats": func(o *Options) { o.Formats = nil }, "ReservedHeader": func(o *Options) { o.ReservedHeader = nil },
 	} {
 		o := good
 		breakIt(&o)

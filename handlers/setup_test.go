@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -32,19 +33,23 @@ type world struct {
 	drain   bool
 	log     *bytes.Buffer
 	randoms uint64
+	secrets *atomic.Int32 // made so far
 }
 
 // setup builds a surface without limits for calls; change may set other options.
 func setup(tb testing.TB, change ...func(*Options)) *world {
 	tb.Helper()
-	w := &world{t: tb, clock: time.Date(2026, 5, 4, 10, 0, 7, 123_000_000, time.UTC), log: new(bytes.Buffer)}
+	w := &world{t: tb, clock: time.Date(2026, 5, 4, 10, 0, 7, 123_000_000, time.UTC), log: new(bytes.Buffer), secrets: new(atomic.Int32)}
 	w.store = newMemory(func() time.Time { return w.clock })
 	w.org, w.other = w.store.newID(), w.store.newID()
 	o := Options{
-		Accepter: w.store, Store: w.store, Rules: w.store, Endpoints: httpsOnly{}, ReservedHeader: format.Reserved,
+		Accepter: w.store, Store: w.store, Rules: w.store, Endpoints: httpsOnly{}, Formats: format.List{}, ReservedHeader: format.Reserved,
 		BodyOf:   func(j models.Job) []byte { return append([]byte("as sent: "), j.Event.Data...) },
 		Draining: func() bool { return w.drain },
-		NewID:    w.store.newID, NewSecret: func() string { return strings.Repeat("s", models.SecretLength) },
+		NewID:    w.store.newID, NewSecret: func() string {
+			n := w.secrets.Add(1) - 1
+			return strings.Repeat("stuvwxyz"[n%8:][:1], models.SecretLength)
+		},
 		Samples: sandbox.New(w.store.newID, func() time.Time { return w.clock }), Scenarios: sandbox.New(w.store.newID, time.Now),
 		InboxAddress:      func(token string) string { return "https://router.test/inbox/" + token },
 		VerdictOf:         verdictOf,

@@ -55,6 +55,8 @@ type Subscriptions interface {
 	UpdateSubscription(ctx context.Context, org, id models.ID, by models.ID, now time.Time,
 		change func(*models.Subscription) error) (*models.Subscription, error)
 	DeleteSubscription(ctx context.Context, org, id models.ID, by models.ID, now time.Time) error
+	// SecretUses counts attempts of the subscription's newest deliveries by the secret that signed them.
+	SecretUses(ctx context.Context, org, subscription models.ID) ([]models.SecretUse, error)
 	SubscriptionVersion(ctx context.Context, org, id models.ID, version int) (*models.Subscription, error)
 }
 

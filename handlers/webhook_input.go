@@ -22,15 +22,17 @@ type webhookInput struct {
 	Workspaces  []string `json:"workspaces" validate:"min=1,max=1000,dive,workspace"`
 	AutoRetry   bool     `json:"auto_retry"`
 	Enabled     bool     `json:"enabled"`
-	SecretKey   *string  `json:"secret_key" validate:"omitnil,len=32,printable,masked"`
+	SecretKey   *string  `json:"secret_key" validate:"omitnil,masked"`
 
-	Format       string        `json:"format" validate:"oneof=yousign"`
+	Format       string        `json:"format" validate:"format"`
 	EntityKey    *string       `json:"entity_key" validate:"omitnil,entity_key"`
 	Headers      []headerInput `json:"headers" validate:"max=10"`
 	MaxInFlight  *int          `json:"max_in_flight" validate:"omitnil,min=1,max=256"`
 	RatePerSec   *float64      `json:"rate_limit_per_second" validate:"omitnil,gt=0,lte=10000"`
 	TimeoutFirst *int          `json:"timeout_first_ms" validate:"omitnil,min=100,max=60000"`
 	TimeoutRetry *int          `json:"timeout_retry_ms" validate:"omitnil,min=100,max=60000"`
+
+	kept []models.Secret // those in use that stay where SecretKey is nil, and so have to do in Format
 }
 
 // headerInput is one member of the headers object.
@@ -114,13 +116,17 @@ func headersReader(dst *[]headerInput) Reader {
 
 // inputOf is the input that would make a subscription what it is: what a PATCH starts from.
 func inputOf(s *models.Subscription) *webhookInput {
-	secret := s.Secret.Reveal()
 	in := &webhookInput{
 		Endpoint: s.Endpoint, Description: s.Description, Sandbox: s.Sandbox,
 		Scopes: s.Scopes, Workspaces: slices.Clone(s.Workspaces),
-		AutoRetry: s.AutoRetry, Enabled: s.Enabled, SecretKey: &secret, Format: string(s.Format), EntityKey: optional(s.EntityKey),
+		AutoRetry: s.AutoRetry, Enabled: s.Enabled, Format: string(s.Format), EntityKey: optional(s.EntityKey),
 		MaxInFlight: optional(s.MaxInFlight), RatePerSec: optional(s.RatePerSec),
 		TimeoutFirst: optional(int(s.TimeoutFirst.Milliseconds())), TimeoutRetry: optional(int(s.TimeoutRetry.Milliseconds())),
+	}
+	for _, secret := range []models.Secret{s.Secret, s.Rotation.Secret} {
+		if !secret.IsZero() {
+			in.kept = append(in.kept, secret)
+		}
 	}
 	for _, p := range s.Events {
 		in.Events = append(in.Events, string(p))
@@ -131,8 +137,7 @@ func inputOf(s *models.Subscription) *webhookInput {
 	return in
 }
 
-// write puts the checked input into a subscription. A secret that is absent or null leaves the subscription's own: null in a PATCH
-// must not change what receivers verify with, since clients send null for what they do not know.
+// write puts the checked input into a subscription, all but the secret: see [api.writeSecret].
 func (in *webhookInput) write(s *models.Subscription) {
 	s.Endpoint, s.Description, s.Sandbox = in.Endpoint, in.Description, in.Sandbox
 	s.Scopes, s.Workspaces = in.Scopes, in.Workspaces
@@ -144,9 +149,6 @@ func (in *webhookInput) write(s *models.Subscription) {
 	s.Headers = nil
 	for _, h := range in.Headers {
 		s.Headers = append(s.Headers, models.Header{Name: h.Name, Value: models.NewSecret(h.Value)})
-	}
-	if in.SecretKey != nil {
-		s.Secret = models.NewSecret(*in.SecretKey)
 	}
 	s.EntityKey = value(in.EntityKey)
 	s.MaxInFlight = value(in.MaxInFlight)

@@ -37,7 +37,7 @@ type webhookOutput struct {
 
 // showWebhook writes a subscription for a role. Whoever may change subscriptions sees their secrets, as with the vendor, whose
 // description has secret_key in every answer; readers see a mask.
-func showWebhook(s *models.Subscription, role models.Role) webhookOutput {
+func (a *api) showWebhook(s *models.Subscription, role models.Role) webhookOutput {
 	out := webhookOutput{
 		ID: s.ID, Endpoint: s.Endpoint, Description: s.Description, Sandbox: s.Sandbox, Events: s.Events, SecretKey: secretMask,
 		Scopes: s.Scopes, Workspaces: s.Workspaces, AutoRetry: s.AutoRetry, Enabled: s.Enabled, CreatedAt: seconds(s.CreatedAt),
@@ -51,7 +51,7 @@ func showWebhook(s *models.Subscription, role models.Role) webhookOutput {
 	}
 	reveal := role.May(models.ActionManage)
 	if reveal {
-		out.SecretKey = s.Secret.Reveal()
+		out.SecretKey = a.Formats.ShowSecret(s.Format, s.Signing(a.Now()).Current)
 	}
 	for _, h := range s.Headers {
 		out.Headers[h.Name] = headerMask

@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -33,12 +34,35 @@ func (r *rulebook) webhookRules(sl validator.StructLevel) {
 	if in.Sandbox && (len(in.Workspaces) != 1 || in.Workspaces[0] != models.Any) {
 		report("workspaces", "sandbox_workspaces") // the vendor: "temporarily restricted in the sandbox environment"
 	}
+	r.secretRules(sl, &in)
 	seen := make(map[string]bool, len(in.Headers))
 	for _, h := range in.Headers {
 		if tag := r.headerFault(h, seen); tag != "" {
 			report("headers"+headerPlace(h.Name), tag)
 		}
 		seen[strings.ToLower(h.Name)] = true
+	}
+}
+
+// secretRules hold the secret against the format: a given one, or those that stay though the format changes. What is wrong with the latter
+// is reported at the format, since nothing is wrong with them in the one they were made for.
+func (r *rulebook) secretRules(sl validator.StructLevel, in *webhookInput) {
+	format := models.Format(in.Format)
+	if !slices.Contains(r.formats.Names(), format) {
+		return // reported already
+	}
+	sentBack := func(secret models.Secret) bool { return *in.SecretKey == r.formats.ShowSecret(format, secret) }
+	if in.SecretKey != nil && !slices.ContainsFunc(in.kept, sentBack) {
+		if _, err := r.formats.ReadSecret(format, *in.SecretKey); err != nil && *in.SecretKey != secretMask {
+			sl.ReportError(nil, "secret_key", "secret_key", "unfit", secretFault(err))
+		}
+		return
+	}
+	for _, secret := range in.kept {
+		if _, err := r.formats.ReadSecret(format, secret.Reveal()); err != nil {
+			sl.ReportError(nil, "format", "format", "format_unfit", "")
+			return
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package handlers
 import (
 	"log/slog"
 	"net/http"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -17,7 +18,7 @@ func (a *api) listWebhooks(c *gin.Context, key *models.APIKey) error {
 	}
 	out := make([]webhookOutput, 0, len(subs))
 	for _, s := range subs {
-		out = append(out, showWebhook(s, key.Role))
+		out = append(out, a.showWebhook(s, key.Role))
 	}
 	WriteJSON(c, http.StatusOK, out)
 	return nil
@@ -28,7 +29,7 @@ func (a *api) getWebhook(c *gin.Context, key *models.APIKey) error {
 	if err != nil {
 		return err
 	}
-	WriteJSON(c, http.StatusOK, showWebhook(s, key.Role))
+	WriteJSON(c, http.StatusOK, a.showWebhook(s, key.Role))
 	return nil
 }
 
@@ -39,14 +40,14 @@ func (a *api) createWebhook(c *gin.Context, key *models.APIKey) error {
 	}
 	s := &models.Subscription{ID: a.NewID(), OrganizationID: key.OrganizationID, CreatedAt: a.Now().UTC()}
 	in.write(s)
-	if s.Secret.IsZero() {
-		s.Secret = models.NewSecret(a.NewSecret())
+	if err := a.writeSecret(s, in, s.CreatedAt); err != nil {
+		return err
 	}
 	if err := a.Store.CreateSubscription(c.Request.Context(), s, a.SubscriptionQuota, key.ID); err != nil {
 		return err
 	}
 	a.refresh(c)
-	WriteJSON(c, http.StatusCreated, showWebhook(s, key.Role))
+	WriteJSON(c, http.StatusCreated, a.showWebhook(s, key.Role))
 	return nil
 }
 
@@ -65,7 +66,8 @@ func (a *api) updateWebhook(c *gin.Context, key *models.APIKey) error {
 	if err != nil {
 		return err
 	}
-	s, err := a.Store.UpdateSubscription(c.Request.Context(), key.OrganizationID, id, key.ID, a.Now().UTC(),
+	now := a.Now().UTC()
+	s, err := a.Store.UpdateSubscription(c.Request.Context(), key.OrganizationID, id, key.ID, now,
 		func(s *models.Subscription) error {
 			if !sees(key, s.Sandbox) {
 				return noSuch("webhook")
@@ -80,14 +82,39 @@ func (a *api) updateWebhook(c *gin.Context, key *models.APIKey) error {
 				return models.Invalid(wrong...)
 			}
 			in.write(s)
-			return nil
+			return a.writeSecret(s, in, now)
 		})
 	if err != nil {
 		return err
 	}
 	a.refresh(c)
-	WriteJSON(c, http.StatusOK, showWebhook(s, key.Role))
+	WriteJSON(c, http.StatusOK, a.showWebhook(s, key.Role))
 	return nil
+}
+
+// writeSecret gives a subscription the secret that the input names, at once and in the place of all others; a new one gets one in any case.
+// One that is absent or null leaves the subscription's own: null in a PATCH must not change what receivers verify with, since clients
+// send null for what they do not know. So does one that is the current one, since they also send back what they read.
+func (a *api) writeSecret(s *models.Subscription, in *webhookInput, now time.Time) error {
+	current := s.Signing(now).Current
+	switch {
+	case in.SecretKey == nil && !current.IsZero(), in.SecretKey != nil && *in.SecretKey == a.Formats.ShowSecret(s.Format, current):
+		return nil
+	case in.SecretKey == nil:
+		s.Secret = models.NewSecret(a.NewSecret())
+		return nil
+	}
+	secret, err := a.Formats.ReadSecret(s.Format, *in.SecretKey)
+	switch {
+	case err != nil:
+		return invalidSecret(err)
+	case secret == current:
+		return nil
+	case current.IsZero():
+		s.Secret = secret
+		return nil
+	}
+	return s.Rotate(secret, 0, now)
 }
 
 func (a *api) deleteWebhook(c *gin.Context, key *models.APIKey) error {

@@ -17,6 +17,9 @@ type Attempt struct {
 	// RetryAfter is how long the receiver asked us to wait (Retry-After of a 429 or 503), 0 where it did not.
 	RetryAfter time.Duration
 
+	// SecretGeneration is that of the secret which signed as the current one; see [Subscription.Signing].
+	SecretGeneration int
+
 	Endpoint        string   // where the last request of the attempt went, without query
 	Redirects       int      // followed
 	RequestHeaders  []string // "Name: value" lines as sent; values of the subscription's own headers are masked

@@ -8,8 +8,17 @@ import (
 // Format names how a delivery is written on the wire.
 type Format string
 
-// FormatYousign is the vendor's flat seven-key body with its X-Yousign headers; the default.
-const FormatYousign Format = "yousign"
+// The formats.
+const (
+	// FormatYousign is the vendor's flat seven-key body with its X-Yousign headers; the default.
+	FormatYousign Format = "yousign"
+	// FormatStandardWebhooks is that of https://www.standardwebhooks.com.
+	FormatStandardWebhooks Format = "standard_webhooks"
+	// FormatCloudEvents is CloudEvents 1.0 in binary mode: the data is the body, the attributes are headers.
+	FormatCloudEvents Format = "cloudevents"
+	// FormatCloudEventsStructured is CloudEvents 1.0 in structured mode: one JSON object with attributes and data.
+	FormatCloudEventsStructured Format = "cloudevents_structured"
+)
 
 // Limits of a subscription, from the vendor's description of /webhooks and, where it is silent, our own choice.
 const (
@@ -45,9 +54,13 @@ type Subscription struct {
 	EntityKey  string   // "" takes events of any entity and of none
 
 	// Where and how to send.
-	Endpoint     string
-	Description  *string
-	Secret       Secret
+	Endpoint    string
+	Description *string
+	Secret      Secret
+	// SecretGeneration is how many secrets it had before Secret.
+	SecretGeneration int
+	// Rotation is the exchange of Secret for another one. Ask [Subscription.Signing] which of them signs.
+	Rotation     Rotation
 	Format       Format
 	Headers      []Header
 	AutoRetry    bool

@@ -22,6 +22,11 @@
 // and one for the other in [NextSignatureHeader] (before the change) or [PreviousSignatureHeader] (after it). [Verify]
 // accepts any of them, so a receiver may switch at any moment of the overlap, and holding both secrets is not needed.
 //
+// # Standard Webhooks
+//
+// The second scheme is that of https://www.standardwebhooks.com, version 1.0.0: it signs id, timestamp and body together, with
+// HMAC-SHA256 ("v1") or ed25519 ("v1a"), and carries all signatures in one header. See [SignStandard] and [VerifyStandard].
+//
 // # Invariants
 //
 //   - Nothing here reads a clock or a random source of its own; both come in as arguments.
@@ -29,5 +34,5 @@
 //   - A missing, empty or misshapen secret is an error. It is never skipped and never used, because anyone can compute a
 //     signature with an empty key.
 //
-// Read in this order: headers.go, secret.go, sign.go, verify.go.
+// Read in this order: headers.go, secret.go, sign.go, verify.go, standard.go.
 package signing

@@ -23,4 +23,13 @@ const (
 
 	// AttemptHeader identifies the attempt within its delivery.
 	AttemptHeader = "X-Hookrouter-Attempt"
+
+	// StandardIDHeader carries the id of the event in Standard Webhooks: the same in every retry.
+	StandardIDHeader = "Webhook-Id"
+
+	// StandardTimestampHeader carries the moment of this call in Unix seconds in Standard Webhooks. The signature covers it.
+	StandardTimestampHeader = "Webhook-Timestamp"
+
+	// StandardSignatureHeader carries the signatures of Standard Webhooks, with a blank between two.
+	StandardSignatureHeader = "Webhook-Signature"
 )

@@ -109,19 +109,33 @@ func CheckIssuedAt(header http.Header, now time.Time, tolerance time.Duration) e
 	if tolerance == 0 {
 		return nil
 	}
-	values := header.Values(IssuedAtHeader)
-	if len(values) == 0 {
+	if len(header.Values(IssuedAtHeader)) == 0 {
 		return ErrNoIssuedAt
 	}
+	at, err := unixTime(header, IssuedAtHeader)
+	if err != nil {
+		return err
+	}
+	return checkAge(at, now, tolerance)
+}
+
+// unixTime reads a header of Unix seconds.
+func unixTime(header http.Header, name string) (time.Time, error) {
+	values := header.Values(name)
 	// Two values are refused even where they agree, since code that reads the other one would decide about another time.
-	if len(values) > 1 || len(values[0]) > issuedAtDigits || strings.Trim(values[0], "0123456789") != "" {
-		return fmt.Errorf("%w: %s", ErrMalformed, IssuedAtHeader)
+	if len(values) != 1 || len(values[0]) > issuedAtDigits || strings.Trim(values[0], "0123456789") != "" {
+		return time.Time{}, fmt.Errorf("%w: %s", ErrMalformed, name)
 	}
 	seconds, err := strconv.ParseInt(values[0], 10, 64)
 	if err != nil { // empty
-		return fmt.Errorf("%w: %s", ErrMalformed, IssuedAtHeader)
+		return time.Time{}, fmt.Errorf("%w: %s", ErrMalformed, name)
 	}
-	switch age := now.Sub(time.Unix(seconds, 0)); {
+	return time.Unix(seconds, 0), nil
+}
+
+// checkAge returns nil when at is within tolerance of now.
+func checkAge(at, now time.Time, tolerance time.Duration) error {
+	switch age := now.Sub(at); {
 	case age > tolerance:
 		return fmt.Errorf("%w: issued %s ago", ErrTooOld, age.Round(time.Second))
 	case age < -tolerance:

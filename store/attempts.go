@@ -30,6 +30,8 @@ type attemptRow struct {
 	RequestHeaders  string
 	ResponseHeaders string
 	ResponseBody    []byte
+
+	SecretGeneration int32
 }
 
 func (attemptRow) TableName() string { return "attempts" }
@@ -43,6 +45,7 @@ func attemptRowOf(a *models.Attempt) attemptRow {
 		TotalUs: bounded(a.Timings.Total.Microseconds()),
 		Reason:  string(a.Reason), Detail: clean(a.Detail), Endpoint: clean(a.Endpoint),
 		RequestHeaders: lines(a.RequestHeaders), ResponseHeaders: lines(a.ResponseHeaders), ResponseBody: a.ResponseBody,
+		SecretGeneration: bounded(int64(a.SecretGeneration)),
 	}
 }
 
@@ -73,6 +76,7 @@ func (r *attemptRow) model() models.Attempt {
 		StartedAt: instant(r.StartedAt), Success: r.Success, Reason: models.Reason(r.Reason), Detail: r.Detail,
 		StatusCode: int(r.StatusCode), RetryAfter: time.Duration(r.RetryAfterMs) * time.Millisecond, Endpoint: r.Endpoint,
 		Redirects: int(r.Redirects), ResponseBody: r.ResponseBody, BodyTruncated: r.BodyTruncated,
+		SecretGeneration: int(r.SecretGeneration),
 		Timings: models.Timings{
 			DNS: time.Duration(r.DNSUs) * time.Microsecond, Connect: time.Duration(r.ConnectUs) * time.Microsecond,
 			TLS: time.Duration(r.TLSUs) * time.Microsecond, FirstByte: time.Duration(r.FirstByteUs) * time.Microsecond,

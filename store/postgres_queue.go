@@ -74,24 +74,24 @@ WITH u AS (
   SET status = r.status, owner = CASE WHEN r.due_at > 0 THEN 0 ELSE d.owner END, due_at = r.due_at, owed = r.owed, reason = r.reason, attempts = d.attempts + r.sent, uncounted = d.uncounted + r.uncounted, updated_at = $1
   FROM unnest($2::uuid[], $3::uuid[], $4::bigint[], $5::text[], $6::bigint[], $7::boolean[], $8::text[], $9::int[], $10::bigint[],
               $11::boolean[], $12::boolean[], $13::int[], $14::int[], $15::int[], $16::int[], $17::int[], $18::int[], $19::int[],
-              $20::int[], $21::text[], $22::text[], $23::text[], $24::text[], $25::text[], $26::bytea[], $27::int[], $31::int[])
+              $20::int[], $21::text[], $22::text[], $23::text[], $24::text[], $25::text[], $26::bytea[], $27::int[], $31::int[], $32::int[])
     WITH ORDINALITY AS r (organization_id, id, owner, status, due_at, owed, reason, sent, started_at, success, body_truncated,
                           status_code, redirects, retry_after_ms, dns_us, connect_us, tls_us, first_byte_us, total_us, why, detail,
-                          endpoint, request_headers, response_headers, response_body, made, uncounted, place)
+                          endpoint, request_headers, response_headers, response_body, made, uncounted, secret_generation, place)
   WHERE d.organization_id = r.organization_id AND d.id = r.id
     AND d.owner + 0 = r.owner AND d.attempts + 0 = r.made AND d.status = 'delivering' || left(r.status, 0)
     AND d.id >= $28 AND d.id < $29
   RETURNING d.organization_id, d.id, d.status, d.attempts, r.sent, r.started_at, r.success, r.body_truncated, r.status_code, r.redirects,
             r.retry_after_ms, r.dns_us, r.connect_us, r.tls_us, r.first_byte_us, r.total_us, r.why, r.detail, r.endpoint,
-            r.request_headers, r.response_headers, r.response_body, r.place
+            r.request_headers, r.response_headers, r.response_body, r.secret_generation, r.place
 ), a AS (
   INSERT INTO attempts (organization_id, delivery_id, number, started_at, success, body_truncated, status_code, redirects,
                         retry_after_ms, dns_us, connect_us, tls_us, first_byte_us, total_us, reason, detail, endpoint,
-                        request_headers, response_headers, response_body)
+                        request_headers, response_headers, response_body, secret_generation)
   SELECT organization_id, id, attempts, started_at, success, body_truncated, nullif(status_code, 0), nullif(redirects, 0),
          nullif(retry_after_ms, 0), nullif(dns_us, 0), nullif(connect_us, 0), nullif(tls_us, 0), nullif(first_byte_us, 0),
          nullif(total_us, 0), nullif(why, ''), nullif(detail, ''), nullif(endpoint, ''), nullif(request_headers, ''),
-         nullif(response_headers, ''), nullif(response_body, '')
+         nullif(response_headers, ''), nullif(response_body, ''), nullif(secret_generation, 0)
   FROM u WHERE sent = 1
 ), l AS (
   INSERT INTO ledger_entries (organization_id, delivering, pending, retrying, parked, delivered, failed, canceled)
@@ -110,14 +110,17 @@ func recordArguments(now time.Time, rs []models.Result) []any {
 	from, to := bounds(ids)
 	args := append([]any{ms(now)}, resultColumns(now, rs, ids)...)
 	args = append(args, attemptColumns(rs)...)
-	made, uncounted := make([]int32, len(rs)), make([]int32, len(rs))
+	made, uncounted, generation := make([]int32, len(rs)), make([]int32, len(rs)), make([]int32, len(rs))
 	for i := range rs {
 		made[i] = bounded(int64(rs[i].Delivery.Attempts))
 		if rs[i].Uncounted {
 			uncounted[i] = 1
 		}
+		if a := rs[i].Attempt; a != nil {
+			generation[i] = bounded(int64(a.SecretGeneration))
+		}
 	}
-	return append(args, made, uid(from), uid(to), len(rs), uncounted)
+	return append(args, made, uid(from), uid(to), len(rs), uncounted, generation)
 }
 
 func (postgresDialect) record(ctx context.Context, db *gorm.DB, now time.Time, rs []models.Result) ([]int, error) {

@@ -152,12 +152,15 @@ type stateRow struct {
 	UpdatedAt      int64 `gorm:"autoUpdateTime:false"`
 	DeletedAt      int64
 	StoppedBelow   int
+
+	SecretGeneration int
 }
 
 type subscriptionRow struct {
-	OrganizationID            uid      `gorm:"primaryKey"`
-	ID                        uid      `gorm:"primaryKey"`
-	State                     stateRow `gorm:"embedded"`
+	OrganizationID            uid         `gorm:"primaryKey"`
+	ID                        uid         `gorm:"primaryKey"`
+	State                     stateRow    `gorm:"embedded"`
+	Rotation                  rotationRow `gorm:"embedded"`
 	CancelBelowVersion        *int
 	CancelRetriesBelowVersion *int
 }

@@ -118,18 +118,18 @@ func insertAttemptsSQLite(ctx context.Context, pool gorm.ConnPool, rows []attemp
 	if len(rows) == 0 {
 		return nil
 	}
-	const width = 20
+	const width = 21
 	args := make([]any, 0, len(rows)*width)
 	for i := range rows {
 		r := &rows[i]
 		args = append(args, r.OrganizationID, r.DeliveryID, r.Number, r.StartedAt, r.Success, r.BodyTruncated, number(r.StatusCode),
 			number(r.Redirects), number(r.RetryAfterMs), number(r.DNSUs), number(r.ConnectUs), number(r.TLSUs), number(r.FirstByteUs),
 			number(r.TotalUs), text(r.Reason), text(r.Detail), text(r.Endpoint), text(r.RequestHeaders), text(r.ResponseHeaders),
-			blob(r.ResponseBody))
+			blob(r.ResponseBody), number(r.SecretGeneration))
 	}
 	_, err := execPrepared(ctx, pool, `INSERT INTO attempts (organization_id, delivery_id, number, started_at, success, body_truncated,
 		status_code, redirects, retry_after_ms, dns_us, connect_us, tls_us, first_byte_us, total_us, reason, detail, endpoint,
-		request_headers, response_headers, response_body) VALUES `+values(len(rows), width), args...)
+		request_headers, response_headers, response_body, secret_generation) VALUES `+values(len(rows), width), args...)
 	return err
 }
 

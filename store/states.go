@@ -25,6 +25,7 @@ func (s *Store) stateRow(table string, sub *models.Subscription) (stateRow, erro
 		MaxInFlight: sub.MaxInFlight, RatePerSec: sub.RatePerSec,
 		TimeoutFirstMs: sub.TimeoutFirst.Milliseconds(), TimeoutRetryMs: sub.TimeoutRetry.Milliseconds(),
 		CreatedAt: ms(sub.CreatedAt), UpdatedAt: ms(sub.UpdatedAt), DeletedAt: ms(sub.DeletedAt), StoppedBelow: sub.StoppedBelow,
+		SecretGeneration: sub.SecretGeneration,
 	}
 	var err error
 	if row.Events, err = texts(sub.Events); err != nil {
@@ -59,7 +60,15 @@ func (s *Store) stateRow(table string, sub *models.Subscription) (stateRow, erro
 }
 
 func (s *Store) current(row *subscriptionRow) (*models.Subscription, error) {
-	return s.state(row.TableName(), models.ID(row.OrganizationID), models.ID(row.ID), &row.State)
+	sub, err := s.state(row.TableName(), models.ID(row.OrganizationID), models.ID(row.ID), &row.State)
+	if err != nil {
+		return sub, err
+	}
+	if err := s.openRotation(sub, &row.Rotation); err != nil {
+		sub.Secret, sub.Headers = models.Secret{}, nil
+		return sub, err
+	}
+	return sub, nil
 }
 
 // state is the reverse of stateRow. Where a secret can't be opened, there is a [sealedError] and the subscription without secrets.
@@ -70,6 +79,7 @@ func (s *Store) state(table string, org, id models.ID, row *stateRow) (*models.S
 		MaxInFlight: row.MaxInFlight, RatePerSec: row.RatePerSec,
 		TimeoutFirst: time.Duration(row.TimeoutFirstMs) * time.Millisecond, TimeoutRetry: time.Duration(row.TimeoutRetryMs) * time.Millisecond,
 		CreatedAt: instant(row.CreatedAt), UpdatedAt: instant(row.UpdatedAt), DeletedAt: instant(row.DeletedAt), StoppedBelow: row.StoppedBelow,
+		SecretGeneration: row.SecretGeneration,
 	}
 	var err error
 	if sub.Events, err = parseTexts[models.Pattern](row.Events); err != nil {

@@ -44,6 +44,9 @@ func (s *Store) CreateSubscription(ctx context.Context, sub *models.Subscription
 		if row.State, err = s.stateRow(row.TableName(), &created); err != nil {
 			return err
 		}
+		if row.Rotation, err = s.rotationRow(&created); err != nil {
+			return err
+		}
 		if err := tx.Create(&row).Error; err != nil {
 			return err
 		}
@@ -159,7 +162,7 @@ func (s *Store) UpdateSubscription(
 // is none or it was deleted before.
 func (s *Store) DeleteSubscription(ctx context.Context, org, id, by models.ID, now time.Time) error {
 	_, err := s.change(ctx, org, id, by, now, func(_ *gorm.DB, sub *models.Subscription) error {
-		sub.DeletedAt = now
+		sub.DeletedAt, sub.Rotation = now, models.Rotation{}
 		return nil
 	})
 	return wrap("delete subscription", err)
@@ -199,11 +202,14 @@ func (s *Store) change(
 		if row.State, err = s.stateRow(row.TableName(), after); err != nil {
 			return err
 		}
-		columns := []string{
+		if row.Rotation, err = s.rotationRow(after); err != nil {
+			return err
+		}
+		columns := append(rotationColumns(),
 			"version", "revision", "enabled", "sandbox", "events", "scopes", "workspaces", "entity_key", "endpoint", "description",
 			"secret", "format", "headers", "auto_retry", "max_in_flight", "rate_per_sec", "timeout_first_ms", "timeout_retry_ms",
-			"updated_at", "deleted_at", "stopped_below",
-		}
+			"updated_at", "deleted_at", "stopped_below", "secret_generation",
+		)
 		if stopped || !after.DeletedAt.IsZero() {
 			row.CancelBelowVersion = &after.Version
 			columns = append(columns, "cancel_below_version")
@@ -216,11 +222,18 @@ func (s *Store) change(
 		if err != nil {
 			return err
 		}
-		return s.addVersion(tx, after, by, now)
+		if err := s.addVersion(tx, after, by, now); err != nil {
+			return err
+		}
+		if after.SecretGeneration == before.SecretGeneration {
+			return nil
+		}
+		return forgetSecrets(tx, after)
 	})
 	if err != nil {
 		return nil, err
 	}
+	after.Rotation.ActivatesAt, after.Rotation.EndsAt = instant(ms(after.Rotation.ActivatesAt)), instant(ms(after.Rotation.EndsAt))
 	after.UpdatedAt, after.DeletedAt = instant(ms(after.UpdatedAt)), instant(ms(after.DeletedAt))
 	return after, nil
 }

@@ -5,8 +5,11 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log"
 	"net/http"
+	"net/http/httptest"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -193,6 +196,29 @@ func TestSeveralSecretsAndRotationHeaders(t *testing.T) {
 	})
 	require.NoError(t, err)
 	require.Equal(t, http.StatusOK, status)
+}
+
+func TestStandardWebhooks(t *testing.T) {
+	t.Parallel()
+	const symmetric = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+	const body = `{"type":"signer.done","event_id":"9b1d6c1e-51d8-4b1f-8a54-0d9f5a7f0a01","data":{}}`
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	require.ErrorContains(t, run(ctx, []string{"--secret", "whsec_short"}, io.Discard), "--secret")
+	rc := newReceiver(options{secrets: []string{symmetric}, status: http.StatusOK, maxBody: 1000}, log.New(io.Discard, "", 0))
+	for age, want := range map[time.Duration]int{0: http.StatusOK, time.Hour: http.StatusUnauthorized} {
+		at := time.Now().Add(-age)
+		signature, err := signing.SignStandard("id", at, []byte(body), symmetric)
+		require.NoError(t, err)
+		request := httptest.NewRequestWithContext(ctx, http.MethodPost, "/", strings.NewReader(body))
+		request.Header = http.Header{
+			signing.StandardSignatureHeader: {signature}, signing.StandardIDHeader: {"id"},
+			signing.StandardTimestampHeader: {strconv.FormatInt(at.Unix(), 10)},
+		}
+		answer := httptest.NewRecorder()
+		rc.ServeHTTP(answer, request)
+		require.Equal(t, want, answer.Code)
+	}
 }
 
 // The sender's patience ends before the delay does: the event was taken all the same, so its repetition is a duplicate.

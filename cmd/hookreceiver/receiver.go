@@ -31,6 +31,18 @@ func newReceiver(opts options, out *log.Logger) *receiver {
 type event struct {
 	ID   string `json:"event_id"`
 	Name string `json:"event_name"`
+	Type string `json:"type"` // the name in Standard Webhooks
+}
+
+// tolerance is how old a request in Standard Webhooks may be, whose signature covers its time.
+const tolerance = 5 * time.Minute
+
+// verify goes by the scheme that the request is in.
+func (rc *receiver) verify(header http.Header, body []byte, now time.Time) error {
+	if header.Get(signing.StandardSignatureHeader) != "" {
+		return signing.VerifyStandard(header, body, now, tolerance, rc.secrets...)
+	}
+	return signing.Verify(header, body, rc.secrets...)
 }
 
 // ServeHTTP takes one arrival. The order is what matters: bound the body, verify its bytes, and only then believe them.
@@ -55,7 +67,8 @@ func (rc *receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 	var e event
 	notEvent := json.Unmarshal(body, &e) // harmless before verification: used for the printed line only
-	if err := signing.Verify(r.Header, body, rc.secrets...); err != nil {
+	e.Name = cmp.Or(e.Name, e.Type)
+	if err := rc.verify(r.Header, body, arrived); err != nil {
 		rc.print(arrived, r, e, body, fmt.Sprintf("BAD SIGNATURE (%v), answered %d", err, http.StatusUnauthorized))
 		w.WriteHeader(http.StatusUnauthorized)
 		return

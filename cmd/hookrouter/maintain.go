@@ -42,10 +42,15 @@ func (s *server) maintain(ctx context.Context) {
 }
 
 // foldEvery is the spec of when the ledger is folded: at full load an instance writes some 200 entries a second, and each look at the
-// ledger sums them up.
+// ledger sums them up. The same run removes secrets whose rotation is over.
 const foldEvery = "@every 1m"
 
 func (s *server) fold(ctx context.Context) {
+	if done, err := s.db.FinishRotations(ctx, time.Now()); err != nil && ctx.Err() == nil {
+		s.log.WarnContext(ctx, "rotations.late", "error", err)
+	} else if done > 0 {
+		s.log.InfoContext(ctx, "rotations.finished", "subscriptions", done)
+	}
 	if err := s.db.FoldLedger(ctx); err != nil && ctx.Err() == nil {
 		s.log.WarnContext(ctx, "ledger.late", "error", err)
 	}

@@ -193,6 +193,7 @@ func (s *server) api(guard *egress.Policy, own *egress.Own) (http.Handler, error
 		Rules:             s.matcher,
 		Endpoints:         egress.OwnChecker{Policy: guard, Own: own},
 		BodyOf:            bodyOf,
+		Formats:           format.List{},
 		ReservedHeader:    format.Reserved,
 		Samples:           box,
 		Scenarios:         box,

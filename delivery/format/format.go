@@ -16,6 +16,14 @@ type Header struct {
 
 // Format writes deliveries on the wire. Implementations are stateless and safe for concurrent use.
 type Format interface {
+	// Name is how subscriptions name the format.
+	Name() models.Format
+	// Secret checks a secret that somebody chose, and returns it as it is to be kept. The error is a *models.Error of code invalid
+	// whose message is for people, and wraps signing.ErrSecret.
+	Secret(text string) (models.Secret, error)
+	// Shown is how a kept secret is written for those who may see it: what the receiver verifies with. Secret takes it again
+	// unless it is a public key.
+	Shown(secret models.Secret) string
 	// Body is the body of every attempt of the delivery: a function of j.Event and j.Matched alone.
 	Body(j *models.Job) []byte
 	// Headers appends the headers that this format adds to one attempt to dst. attempt is 1 for the first; issuedAt is the moment of
@@ -23,13 +31,54 @@ type Format interface {
 	Headers(dst []Header, j *models.Job, body []byte, attempt int, issuedAt time.Time) ([]Header, error)
 }
 
+// all lists every format, in the order of their documentation; the first is the default. A new format is its own file and a line here.
+// It is never changed.
+var all = [...]Format{
+	yousign{},
+	standardWebhooks{},
+	cloudEvents{},
+	cloudEvents{structured: true},
+}
+
 // For looks a format up by name.
 func For(name models.Format) (Format, bool) {
-	switch name {
-	case models.FormatYousign:
-		return yousign{}, true
+	for _, f := range all {
+		if f.Name() == name {
+			return f, true
+		}
 	}
 	return nil, false
+}
+
+// List is all formats for those who take subscriptions in and show them.
+type List struct{}
+
+// Names are the formats' names, the default first.
+func (List) Names() []models.Format {
+	names := make([]models.Format, len(all))
+	for i, f := range all {
+		names[i] = f.Name()
+	}
+	return names
+}
+
+// ReadSecret checks a secret that somebody chose for a format, and returns it as it is to be kept. The message of the error, of code
+// invalid, is for people.
+func (List) ReadSecret(name models.Format, text string) (models.Secret, error) {
+	f, ok := For(name)
+	if !ok {
+		return models.Secret{}, unfit("There is no such format.")
+	}
+	return f.Secret(text)
+}
+
+// ShowSecret is how a kept secret is written for those who may see it.
+func (List) ShowSecret(name models.Format, secret models.Secret) string {
+	f, ok := For(name)
+	if !ok {
+		return secret.Reveal()
+	}
+	return f.Shown(secret)
 }
 
 // Common appends the headers that go with every format: which delivery this is, and which of its attempts.

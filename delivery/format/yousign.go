@@ -10,10 +10,13 @@ import (
 
 // yousign is the vendor's format: a flat object of seven keys (https://developers.yousign.com/docs/webhook-messages) and the
 // X-Yousign headers (https://developers.yousign.com/docs/security).
-type yousign struct{}
+type yousign struct{ vendorSecret }
 
 // yousignUserAgent is what the vendor's own calls say; the operator can set another.
 const yousignUserAgent = "Yousign Webhook Bot"
+
+// Name is the format's.
+func (yousign) Name() models.Format { return models.FormatYousign }
 
 // Body writes the seven keys in the order of the vendor's examples. It is built by appending, because a JSON encoder would
 // compact or reorder the data, and the receiver is promised the producer's bytes.
@@ -44,14 +47,14 @@ func (yousign) Body(j *models.Job) []byte {
 
 // Headers signs the body and adds the vendor's own headers.
 func (yousign) Headers(dst []Header, j *models.Job, body []byte, attempt int, issuedAt time.Time) ([]Header, error) {
-	secret := j.Current.Secret.Reveal()
-	if err := signing.CheckSecret(secret); err != nil {
+	dst, err := vendorSignatures(append(dst,
+		Header{"Content-Type", "application/json"},
+		Header{"User-Agent", yousignUserAgent},
+	), j.Current, body, issuedAt)
+	if err != nil {
 		return dst, err
 	}
 	return append(dst,
-		Header{"Content-Type", "application/json"},
-		Header{"User-Agent", yousignUserAgent},
-		Header{signing.SignatureHeader, signing.Sign(secret, body)},
 		Header{signing.RetryHeader, strconv.Itoa(attempt - 1)},
 		Header{signing.IssuedAtHeader, strconv.FormatInt(issuedAt.Unix(), 10)},
 	), nil

@@ -15,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"hookrouter/delivery/format"
 	"hookrouter/handlers"
 	"hookrouter/models"
 	"hookrouter/sandbox"
@@ -129,7 +130,7 @@ func setup(t *testing.T, token string) *world {
 		Samples: box, Scenarios: box, InboxAddress: func(string) string { return "" },
 		VerdictOf: func(*models.Subscription, http.Header, []byte) models.Verdict { return models.VerdictUnknown },
 		Accepter:  w.store, Store: w.store, Rules: w.store, Endpoints: w.store, NewID: newID, Now: now,
-		BodyOf: func(models.Job) []byte { return nil }, ReservedHeader: func(string) bool { return false },
+		BodyOf: func(models.Job) []byte { return nil }, ReservedHeader: func(string) bool { return false }, Formats: format.List{},
 		Draining: func() bool { return false }, NewSecret: func() string { return "" },
 		Surfaces: []handlers.Surface{surface},
 	})

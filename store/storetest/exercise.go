@@ -26,6 +26,7 @@ func Exercise(t *testing.T, url func(testing.TB) string) {
 		{"opening", openingTests()},
 		{"tenants", tenantTests()},
 		{"subscriptions", subscriptionTests()},
+		{"rotation", rotationTests()},
 		{"events", eventTests()},
 		{"duplicates", duplicateTests()},
 		{"queue", queueTests()},

@@ -1,0 +1,108 @@
+package models
+
+import "time"
+
+// MaxOverlap is the longest time for which an old and a new secret are both in use around an activation.
+const MaxOverlap = 7 * 24 * time.Hour
+
+// Rotation is the exchange of a subscription's secret. Time alone decides where it stands, so that nothing has to happen at a moment:
+//
+//	before ActivatesAt        the old secret signs, the new one beside it as the next
+//	ActivatesAt until EndsAt  the new secret signs, the old one beside it as the previous
+//	from EndsAt on            the new secret signs alone; the old one is to be forgotten (see [Subscription.Settle])
+//
+// The old secret is the subscription's Secret until the rotation is settled. The zero value is no rotation.
+type Rotation struct {
+	Secret      Secret // the new one
+	Generation  int    // of the new one
+	ActivatesAt time.Time
+	EndsAt      time.Time
+}
+
+// Signing is what signs the calls of one moment.
+type Signing struct {
+	Current    Secret
+	Generation int    // of Current: 0 for a subscription's first secret
+	Next       Secret // zero unless one waits for its activation
+	Previous   Secret // zero unless one is being phased out
+}
+
+// IsZero reports whether no rotation is going on.
+func (r *Rotation) IsZero() bool { return r.EndsAt.IsZero() }
+
+// Waiting reports whether the new secret is still to be activated at now.
+func (r *Rotation) Waiting(now time.Time) bool { return !r.IsZero() && now.Before(r.ActivatesAt) }
+
+// Over reports whether the old secret signs nothing any more at now.
+func (r *Rotation) Over(now time.Time) bool { return !r.IsZero() && !now.Before(r.EndsAt) }
+
+// Signing says which secrets sign at now. Every instance that knows the same state of the subscription says the same.
+func (s *Subscription) Signing(now time.Time) Signing {
+	r := &s.Rotation
+	switch {
+	case r.IsZero():
+		return Signing{Current: s.Secret, Generation: s.SecretGeneration}
+	case r.Waiting(now):
+		return Signing{Current: s.Secret, Generation: s.SecretGeneration, Next: r.Secret}
+	case r.Over(now):
+		return Signing{Current: r.Secret, Generation: r.Generation}
+	default:
+		return Signing{Current: r.Secret, Generation: r.Generation, Previous: s.Secret}
+	}
+}
+
+// Rotate lets next wait for overlap, then sign, and the present secret sign beside it for as long again. An overlap of 0 replaces the
+// secret at once and forgets every other one: what one does when it has leaked. A next secret that waits already is replaced. While
+// a previous one is being phased out, its receivers count on its end, so the code is conflict unless overlap is 0.
+func (s *Subscription) Rotate(next Secret, overlap time.Duration, now time.Time) error {
+	s.Settle(now)
+	generation := s.newestGeneration() + 1
+	if overlap == 0 {
+		s.Secret, s.SecretGeneration, s.Rotation = next, generation, Rotation{}
+		return nil
+	}
+	if !s.Rotation.IsZero() && !s.Rotation.Waiting(now) {
+		return Errorf(CodeConflict, "The previous secret is in use until %s. Wait for that, or rotate with an overlap of 0.",
+			s.Rotation.EndsAt.UTC().Format(time.RFC3339))
+	}
+	at := now.Add(overlap)
+	s.Rotation = Rotation{Secret: next, Generation: generation, ActivatesAt: at, EndsAt: at.Add(overlap)}
+	return nil
+}
+
+// Activate makes the waiting secret sign from now on, and the old one beside it for the overlap. The code is conflict where none waits.
+func (s *Subscription) Activate(now time.Time) error {
+	s.Settle(now)
+	r := &s.Rotation
+	if !r.Waiting(now) {
+		return Errorf(CodeConflict, "There is no next secret to activate.")
+	}
+	overlap := r.EndsAt.Sub(r.ActivatesAt)
+	r.ActivatesAt, r.EndsAt = now, now.Add(overlap)
+	return nil
+}
+
+// Settle forgets the old secret of a rotation that is over at now, and reports whether there was one.
+func (s *Subscription) Settle(now time.Time) bool {
+	if !s.Rotation.Over(now) {
+		return false
+	}
+	s.Secret, s.SecretGeneration, s.Rotation = s.Rotation.Secret, s.Rotation.Generation, Rotation{}
+	return true
+}
+
+// newestGeneration is that of the youngest secret the subscription has.
+func (s *Subscription) newestGeneration() int {
+	if s.Rotation.IsZero() {
+		return s.SecretGeneration
+	}
+	return s.Rotation.Generation
+}
+
+// SecretUse counts attempts by the secret that signed them as the current one, among a subscription's newest deliveries.
+type SecretUse struct {
+	Generation int
+	Attempts   int
+	Succeeded  int
+	LastAt     time.Time // when the last of them started
+}
