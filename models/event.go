@@ -18,6 +18,8 @@ type Event struct {
 	Data           []byte    // the JSON object exactly as the producer sent it: large integers, key order and white space included
 	AcceptedAt     time.Time // to the millisecond
 	Matched        int       // how many subscriptions it matched when it was accepted
+	// Revision is that of the rules it was matched by, in events read one by one or listed; [RevisionUnknown] where storage does not know.
+	Revision int64
 
 	// PublishedBy is the API key that published it. The commit refuses events of keys that were revoked in the meantime.
 	PublishedBy ID
