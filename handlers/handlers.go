@@ -30,6 +30,8 @@ type Options struct {
 	// BodyOf writes the body of a delivery again, as it was sent. Bodies are a function of the event and the version of the
 	// subscription that matched, so they are not stored. It returns nil where it does not know the format.
 	BodyOf func(models.Job) []byte
+	// Planner foretells attempts.
+	Planner RetryPlanner
 	// ReservedHeader reports whether a header belongs to the sender, so that a subscription may not set it: format.Reserved.
 	ReservedHeader func(name string) bool
 	// Draining reports that the process is about to end, so that balancers send no more.
@@ -85,7 +87,7 @@ func New(o Options) (http.Handler, error) {
 func newAPI(o Options) (*api, error) {
 	for name, missing := range map[string]bool{
 		"Accepter": o.Accepter == nil, "Store": o.Store == nil, "Rules": o.Rules == nil, "Endpoints": o.Endpoints == nil,
-		"BodyOf": o.BodyOf == nil, "ReservedHeader": o.ReservedHeader == nil, "Draining": o.Draining == nil, "NewID": o.NewID == nil,
+		"BodyOf": o.BodyOf == nil, "Planner": o.Planner == nil, "ReservedHeader": o.ReservedHeader == nil, "Draining": o.Draining == nil, "NewID": o.NewID == nil,
 		"NewSecret": o.NewSecret == nil, "Now": o.Now == nil,
 	} {
 		if missing {

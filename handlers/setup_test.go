@@ -42,6 +42,7 @@ func setup(tb testing.TB, change ...func(*Options)) *world {
 	o := Options{
 		Accepter: w.store, Store: w.store, Rules: w.store, Endpoints: httpsOnly{}, ReservedHeader: format.Reserved,
 		BodyOf:   func(j models.Job) []byte { return append([]byte("as sent: "), j.Event.Data...) },
+		Planner:  w.store,
 		Draining: func() bool { return w.drain },
 		NewID:    w.store.newID, NewSecret: func() string { return strings.Repeat("s", models.SecretLength) },
 		Now:               func() time.Time { return w.clock },

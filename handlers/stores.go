@@ -34,6 +34,7 @@ type Store interface {
 	Subscriptions
 	Workspaces
 	History
+	RuleHistory
 	Ping(ctx context.Context) error
 }
 

@@ -67,26 +67,31 @@ func (a *api) updateWebhook(c *gin.Context, key *models.APIKey) error {
 	}
 	s, err := a.Store.UpdateSubscription(c.Request.Context(), key.OrganizationID, id, key.ID, a.Now().UTC(),
 		func(s *models.Subscription) error {
-			if !sees(key, s.Sandbox) {
-				return noSuch("webhook")
-			}
-			in := inputOf(s)
-			unread := given.into(in.fields(), true)
-			wrong := a.rules.check(in, unread, func(field string) bool { _, ok := given[field]; return ok })
-			if !sees(key, in.Sandbox) {
-				wrong = append(wrong, models.FieldError{Name: "sandbox", Reason: reason("sandbox_key", "")})
-			}
-			if wrong != nil {
-				return models.Invalid(wrong...)
-			}
-			in.write(s)
-			return nil
+			return a.edit(s, given, key)
 		})
 	if err != nil {
 		return err
 	}
 	a.refresh(c)
 	WriteJSON(c, http.StatusOK, showWebhook(s, key.Role))
+	return nil
+}
+
+// edit changes what the members name, or says what is wrong with it.
+func (a *api) edit(s *models.Subscription, given members, key *models.APIKey) error {
+	if !sees(key, s.Sandbox) {
+		return noSuch("webhook")
+	}
+	in := inputOf(s)
+	unread := given.into(in.fields(), true)
+	wrong := a.rules.check(in, unread, func(field string) bool { _, ok := given[field]; return ok })
+	if !sees(key, in.Sandbox) {
+		wrong = append(wrong, models.FieldError{Name: "sandbox", Reason: reason("sandbox_key", "")})
+	}
+	if wrong != nil {
+		return models.Invalid(wrong...)
+	}
+	in.write(s)
 	return nil
 }
 

@@ -181,12 +181,19 @@ func (s *server) api(guard *egress.Policy) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	planner, err := delivery.NewPlanner(delivery.Planner{
+		Policy: delivery.Policy{Schedule: c.RetrySchedule, Jitter: c.RetryJitter}, TimeoutFirst: c.TimeoutFirst, TimeoutRetry: c.TimeoutRetry,
+	})
+	if err != nil {
+		return nil, err
+	}
 	return handlers.New(handlers.Options{
 		Accepter:          s.accepter(),
 		Store:             s.db,
 		Rules:             s.matcher,
 		Endpoints:         guard,
 		BodyOf:            bodyOf,
+		Planner:           planner,
 		ReservedHeader:    format.Reserved,
 		Draining:          s.draining.Load,
 		NewID:             newID,

@@ -24,6 +24,7 @@ const token = "correct horse battery staple"
 // memory is a store in slices. The embedded interfaces, which are nil, make it fit the options of handlers; nothing here calls them.
 type memory struct {
 	handlers.Store
+	handlers.RetryPlanner
 	handlers.Accepter
 	handlers.Rules
 
@@ -125,7 +126,7 @@ func setup(t *testing.T, token string) *world {
 	require.NoError(t, err)
 	w.handler, err = handlers.New(handlers.Options{
 		Accepter: w.store, Store: w.store, Rules: w.store, Endpoints: w.store, NewID: newID, Now: now,
-		BodyOf: func(models.Job) []byte { return nil }, ReservedHeader: func(string) bool { return false },
+		BodyOf: func(models.Job) []byte { return nil }, Planner: w.store, ReservedHeader: func(string) bool { return false },
 		Draining: func() bool { return false }, NewSecret: func() string { return "" },
 		Surfaces: []handlers.Surface{surface},
 	})
