@@ -20,10 +20,10 @@ const (
 	samples = 10
 	// maxOverlaps is how many other subscriptions of the endpoint are looked at.
 	maxOverlaps = 50
-	// overlapWork is how many entries of rules are compared with events for all of them together: some 100 ms.
+	// overlapWork is how many entries of rules are compared with events for all of them together: some 0.1 s.
 	overlapWork = 10_000_000
 	// silentAfter is how long a pattern has to match nothing to be reported, silenceScan how many of the latest events are looked at
-	// for that. It reads names and no data: some 50 ms. A rarer event of an organization that has more than that in 30 days is not found, and
+	// for that. It reads names and no data: some 0.1 s. A rarer event of an organization that has more than that in 30 days is not found, and
 	// the answer says unknown.
 	silentAfter = 30 * 24 * time.Hour
 	silenceScan = 50_000

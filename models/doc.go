@@ -36,5 +36,5 @@
 //   - ledger: the count that must add up: matches at acceptance equal deliveries over all statuses.
 //
 // Read in this order: id.go, event.go, pattern.go, subscription.go, delivery.go, attempt.go, tenant.go, catalogue.go, query.go,
-// secret.go, error.go.
+// secret.go, error.go; then what is asked about rules: version.go, explain.go, plan.go.
 package models
