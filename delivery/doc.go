@@ -23,7 +23,7 @@
 // # Reading order
 //
 // The words and seams: seams.go. One attempt: sender.go, redirect.go, answer.go, trace.go, classify.go, retryafter.go. What it
-// means: policy.go, backoff.go, decide.go. The way through an instance: queue.go, window.go, pace.go, lane.go, slots.go,
+// means: policy.go, backoff.go, decide.go, and planner.go, which asks it ahead. The way through an instance: queue.go, window.go, pace.go, lane.go, slots.go,
 // memory.go, board.go, backlog.go, options.go, dispatcher.go, worker.go, feeder.go, recorder.go, membership.go, drain.go, stats.go.
 // Several instances: hints.go, announcer.go. Retrying: schedule.go, retrier.go, sweep.go, review.go.
 //

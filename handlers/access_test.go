@@ -140,6 +140,10 @@ func bodyFor(r route) string {
 		return `{"speed":0}`
 	case "POST /v3/sandbox/inboxes":
 		return `{"name":"Mine"}`
+	case "POST /v3/webhooks/dry_run":
+		return validWebhook.with(object{"sandbox": true})
+	case "POST /v3/webhooks/:webhook/revert":
+		return `{"version":1}`
 	case "POST /v3/workspaces":
 		return `{"name":"Sales"}`
 	}
@@ -269,8 +273,8 @@ func TestUnknownPathsAndMethods(t *testing.T) {
 			}
 			where := address(path, map[string]string{"webhook": "x", "event": "x", "delivery": "x", "workspace": "x", "inbox": "x"})
 			a := w.call(method, where, key, "")
-			if path == "/v3/events/batch" && a.status == http.StatusNotFound {
-				continue // GET: an event of this id, which is none
+			if (path == "/v3/events/batch" || path == "/v3/webhooks/dry_run") && a.status == http.StatusNotFound {
+				continue // an event or webhook of this id, which is none
 			}
 			a.is(405)
 			allowed := strings.Split(a.header.Get("Allow"), ", ")

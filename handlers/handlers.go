@@ -31,6 +31,8 @@ type Options struct {
 	// subscription that matched, so they are not stored. It returns nil where it does not know the format.
 	BodyOf  func(models.Job) []byte
 	Formats Formats
+	// Planner foretells attempts.
+	Planner RetryPlanner
 	// ReservedHeader reports whether a header belongs to the sender, so that a subscription may not set it: format.Reserved.
 	ReservedHeader func(name string) bool
 	// Samples and Scenarios are what the sandbox sends.
@@ -99,7 +101,7 @@ func newAPI(o Options) (*api, error) {
 	for name, missing := range map[string]bool{
 		"Accepter": o.Accepter == nil, "Store": o.Store == nil, "Rules": o.Rules == nil, "Endpoints": o.Endpoints == nil,
 		"BodyOf": o.BodyOf == nil, "Formats": o.Formats == nil, "ReservedHeader": o.ReservedHeader == nil, "Draining": o.Draining == nil,
-		"NewID": o.NewID == nil, "NewSecret": o.NewSecret == nil, "Now": o.Now == nil, "Samples": o.Samples == nil,
+		"NewID": o.NewID == nil, "NewSecret": o.NewSecret == nil, "Now": o.Now == nil, "Planner": o.Planner == nil, "Samples": o.Samples == nil,
 		"Scenarios": o.Scenarios == nil, "InboxAddress": o.InboxAddress == nil, "VerdictOf": o.VerdictOf == nil,
 	} {
 		if missing {

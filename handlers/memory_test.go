@@ -23,6 +23,8 @@ type memory struct {
 	hits          map[string]int
 	subscriptions []*models.Subscription
 	versions      map[string]*models.Subscription
+	history       []models.SubscriptionVersion
+	revision      int64
 	workspaces    []models.Workspace
 	events        []*models.Event
 	deliveries    []models.Delivery
@@ -36,6 +38,7 @@ type memory struct {
 	fault     error // what every call fails with
 	panics    bool  // every call of the store panics
 	unloaded  bool
+	planned   []models.Outage // what plans were asked for
 }
 
 var (
@@ -135,12 +138,13 @@ func (m *memory) checkWorkspaces(s *models.Subscription) error {
 	return nil
 }
 
-func (m *memory) keep(s *models.Subscription) {
+func (m *memory) keep(s *models.Subscription, by models.ID, at time.Time) {
 	c := *s
 	m.versions[fmt.Sprint(s.ID, s.Version)] = &c
+	m.history = append(m.history, models.SubscriptionVersion{Subscription: &c, ChangedAt: at, ChangedBy: by, KeyHint: m.hint(by)})
 }
 
-func (m *memory) CreateSubscription(_ context.Context, s *models.Subscription, quota int, _ models.ID) error {
+func (m *memory) CreateSubscription(_ context.Context, s *models.Subscription, quota int, by models.ID) error {
 	leave, err := m.enter()
 	defer leave()
 	if err != nil {
@@ -158,10 +162,11 @@ func (m *memory) CreateSubscription(_ context.Context, s *models.Subscription, q
 	if err := m.checkWorkspaces(s); err != nil {
 		return err
 	}
-	s.Version, s.Revision = 1, 1
+	m.revision++
+	s.Version, s.Revision = 1, m.revision
 	c := *s
 	m.subscriptions = append(m.subscriptions, &c)
-	m.keep(s)
+	m.keep(s, by, s.CreatedAt)
 	return nil
 }
 
@@ -205,7 +210,7 @@ func (m *memory) Subscriptions(_ context.Context, org models.ID, sandbox *bool) 
 	return out, nil
 }
 
-func (m *memory) UpdateSubscription(_ context.Context, org, id, _ models.ID, now time.Time,
+func (m *memory) UpdateSubscription(_ context.Context, org, id, by models.ID, now time.Time,
 	change func(*models.Subscription) error,
 ) (*models.Subscription, error) {
 	leave, err := m.enter()
@@ -224,15 +229,16 @@ func (m *memory) UpdateSubscription(_ context.Context, org, id, _ models.ID, now
 	if err := m.checkWorkspaces(&c); err != nil {
 		return nil, err
 	}
+	m.revision++
 	c.Version++
-	c.UpdatedAt = now
+	c.UpdatedAt, c.Revision = now, m.revision
 	m.subscriptions[i] = &c
-	m.keep(&c)
+	m.keep(&c, by, now)
 	out := c
 	return &out, nil
 }
 
-func (m *memory) DeleteSubscription(_ context.Context, org, id, _ models.ID, now time.Time) error {
+func (m *memory) DeleteSubscription(_ context.Context, org, id, by models.ID, now time.Time) error {
 	leave, err := m.enter()
 	defer leave()
 	if err != nil {
@@ -243,8 +249,11 @@ func (m *memory) DeleteSubscription(_ context.Context, org, id, _ models.ID, now
 		return err
 	}
 	c := *m.subscriptions[i]
-	c.DeletedAt = now
+	m.revision++
+	c.Version++
+	c.DeletedAt, c.UpdatedAt, c.Revision = now, now, m.revision
 	m.subscriptions[i] = &c
+	m.keep(&c, by, now)
 	return nil
 }
 
@@ -431,7 +440,7 @@ func (m *memory) accept(e *models.Event) (models.Receipt, error) {
 		r.Duplicate = true
 		return r, nil
 	}
-	e.Ref, e.AcceptedAt = m.nextID(), m.now()
+	e.Ref, e.AcceptedAt, e.Revision = m.nextID(), m.now(), m.revision
 	if !e.Target.IsZero() {
 		e.Ref = models.MarkTest(e.Ref)
 	}

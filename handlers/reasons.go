@@ -49,6 +49,12 @@ var reasons = map[string]string{
 	"sandbox_workspaces": "A sandbox subscription can't be limited to workspaces: the list must be [\"*\"].",
 	"sandbox_key":        "A sandbox key works with sandbox only.",
 
+	"version": "There is no such version. GET /v3/webhooks/{id}/versions lists them.",
+
+	// a dry run
+	"webhook":     "There is no webhook with this id.",
+	"last_events": "This value must be a whole number from 1 to 10000.",
+
 	// static headers
 	"header_name":      "This is not a valid header name.",
 	"header_reserved":  "This header is set by the sender and can't be chosen.",
@@ -79,4 +85,10 @@ var reasons = map[string]string{
 	"status":    "There is no such status.",
 	"matched":   "The only value is none.",
 	"period":    "This time must not be before from.",
+
+	// a retry plan
+	"failing_for":        "This value must be a duration such as 90m or 6h, at most 8760h.",
+	"failing_with":       "There is no such reason for which an attempt fails.",
+	"retry_after":        "This value must be a whole number of seconds, at most 31536000.",
+	"retry_after_status": "Only a failure with status has a Retry-After.",
 }

@@ -39,12 +39,17 @@ func (a *api) routes() []route {
 		{http.MethodPost, "/v3/webhooks/:webhook/rotate_secret", manage, anyEnvironment, a.rotateSecret},
 		{http.MethodPost, "/v3/webhooks/:webhook/activate_secret", manage, anyEnvironment, a.activateSecret},
 		{http.MethodGet, "/v3/webhooks/:webhook/secrets", read, anyEnvironment, a.listSecrets},
+		{http.MethodPost, "/v3/webhooks/dry_run", manage, anyEnvironment, a.dryRun},
+		{http.MethodGet, "/v3/webhooks/:webhook/versions", read, anyEnvironment, a.listVersions},
+		{http.MethodPost, "/v3/webhooks/:webhook/revert", manage, anyEnvironment, a.revertWebhook},
+		{http.MethodGet, "/v3/webhooks/:webhook/retry_plan", read, anyEnvironment, a.retryPlan},
 
 		{http.MethodPost, "/v3/events", publish, anyEnvironment, a.createEvent},
 		{http.MethodPost, "/v3/events/batch", publish, anyEnvironment, a.createEvents},
 		{http.MethodGet, "/v3/events", read, anyEnvironment, a.listEvents},
 		{http.MethodGet, "/v3/events/:event", read, anyEnvironment, a.getEvent},
 		{http.MethodGet, "/v3/events/:event/deliveries", read, anyEnvironment, a.listEventDeliveries},
+		{http.MethodGet, "/v3/events/:event/explain", read, anyEnvironment, a.explainEvent},
 
 		{http.MethodGet, "/v3/deliveries", read, anyEnvironment, a.listDeliveries},
 		{http.MethodGet, "/v3/deliveries/:delivery", read, anyEnvironment, a.getDelivery},

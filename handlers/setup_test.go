@@ -45,6 +45,7 @@ func setup(tb testing.TB, change ...func(*Options)) *world {
 	o := Options{
 		Accepter: w.store, Store: w.store, Rules: w.store, Endpoints: httpsOnly{}, Formats: format.List{}, ReservedHeader: format.Reserved,
 		BodyOf:   func(j models.Job) []byte { return append([]byte("as sent: "), j.Event.Data...) },
+		Planner:  w.store,
 		Draining: func() bool { return w.drain },
 		NewID:    w.store.newID, NewSecret: func() string {
 			n := w.secrets.Add(1) - 1

@@ -35,6 +35,7 @@ type Store interface {
 	Workspaces
 	History
 	Inboxes
+	RuleHistory
 	Ping(ctx context.Context) error
 }
 

@@ -17,8 +17,8 @@ const (
 	publicKey    = "whpk_11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="
 )
 
-// webhook makes a subscription and returns its path.
-func (w *world) webhook(key string, changes object) string {
+// webhookPath makes a subscription and returns its path.
+func (w *world) webhookPath(key string, changes object) string {
 	w.t.Helper()
 	return "/v3/webhooks/" + w.call("POST", "/v3/webhooks", key, validWebhook.with(changes)).is(201).json()["id"].(string)
 }
@@ -33,7 +33,7 @@ func TestRotationFromBeginToEnd(t *testing.T) {
 	t.Parallel()
 	w := setup(t)
 	key := w.manager()
-	path := w.webhook(key, nil)
+	path := w.webhookPath(key, nil)
 	first := w.secret(path, key)
 
 	next := w.call("POST", path+"/rotate_secret", key, object{"overlap_seconds": 3600, "secret_key": chosenSecret}.with(nil)).is(200).json()
@@ -72,7 +72,7 @@ func TestRotationAtOnce(t *testing.T) {
 	t.Parallel()
 	w := setup(t)
 	key := w.manager()
-	path := w.webhook(key, nil)
+	path := w.webhookPath(key, nil)
 	w.call("POST", path+"/rotate_secret", key, "").is(200)
 	out := w.call("POST", path+"/rotate_secret", key, `{"overlap_seconds":0}`).is(200).json()
 	require.Equal(t, "current", out["state"])
@@ -87,7 +87,7 @@ func TestANextSecretCanBeReplaced(t *testing.T) {
 	t.Parallel()
 	w := setup(t)
 	key := w.manager()
-	path := w.webhook(key, nil)
+	path := w.webhookPath(key, nil)
 	lost := w.call("POST", path+"/rotate_secret", key, "").is(200).json()["secret_key"]
 	again := w.call("POST", path+"/rotate_secret", key, "").is(200).json()
 	require.NotEqual(t, lost, again["secret_key"])
@@ -113,7 +113,7 @@ func TestPatchesAndRotations(t *testing.T) {
 			t.Parallel()
 			w := setup(t)
 			key := w.manager()
-			path := w.webhook(key, nil)
+			path := w.webhookPath(key, nil)
 			w.call("POST", path+"/rotate_secret", key, object{"secret_key": chosenSecret}.with(nil)).is(200)
 			w.call("PATCH", path, key, c.body).is(200)
 			require.Equal(t, c.ends, w.store.subscriptions[0].Rotation.IsZero())
@@ -125,7 +125,7 @@ func TestBadRotations(t *testing.T) {
 	t.Parallel()
 	w := setup(t)
 	key := w.manager()
-	path := w.webhook(key, nil)
+	path := w.webhookPath(key, nil)
 	for body, want := range map[string][2]string{
 		`{"overlap_seconds":-1}`:                           {"overlap_seconds", "at least 0"},
 		`{"overlap_seconds":604801}`:                       {"overlap_seconds", "at most 604800"},
@@ -194,7 +194,7 @@ func TestAFormatNeedsASecretThatDoes(t *testing.T) {
 	t.Parallel()
 	w := setup(t)
 	key := w.manager()
-	path := w.webhook(key, object{"secret_key": "!" + chosenSecret[1:]})
+	path := w.webhookPath(key, object{"secret_key": "!" + chosenSecret[1:]})
 	require.Contains(t, w.call("PATCH", path, key, `{"format":"standard_webhooks"}`).invalid()["format"], "does not do")
 	w.call("PATCH", path, key, `{"format":"cloudevents"}`).is(200)
 	w.call("PATCH", path, key, object{"format": "standard_webhooks", "secret_key": privateKey}.with(nil)).is(200)
@@ -202,7 +202,7 @@ func TestAFormatNeedsASecretThatDoes(t *testing.T) {
 	w.call("PATCH", path, key, `{"enabled":false}`).is(200)
 
 	// The secret that waits has to do as well.
-	path = w.webhook(key, object{"secret_key": chosenSecret})
+	path = w.webhookPath(key, object{"secret_key": chosenSecret})
 	w.call("POST", path+"/rotate_secret", key, object{"secret_key": "!" + chosenSecret[1:]}.with(nil)).is(200)
 	require.Contains(t, w.call("PATCH", path, key, `{"format":"standard_webhooks"}`).invalid()["format"], "does not do")
 }

@@ -69,19 +69,10 @@ func (a *api) updateWebhook(c *gin.Context, key *models.APIKey) error {
 	now := a.Now().UTC()
 	s, err := a.Store.UpdateSubscription(c.Request.Context(), key.OrganizationID, id, key.ID, now,
 		func(s *models.Subscription) error {
-			if !sees(key, s.Sandbox) {
-				return noSuch("webhook")
+			in, err := a.edit(s, given, key)
+			if err != nil {
+				return err
 			}
-			in := inputOf(s)
-			unread := given.into(in.fields(), true)
-			wrong := a.rules.check(in, unread, func(field string) bool { _, ok := given[field]; return ok })
-			if !sees(key, in.Sandbox) {
-				wrong = append(wrong, models.FieldError{Name: "sandbox", Reason: reason("sandbox_key", "")})
-			}
-			if wrong != nil {
-				return models.Invalid(wrong...)
-			}
-			in.write(s)
 			return a.writeSecret(s, in, now)
 		})
 	if err != nil {
@@ -115,6 +106,24 @@ func (a *api) writeSecret(s *models.Subscription, in *webhookInput, now time.Tim
 		return nil
 	}
 	return s.Rotate(secret, 0, now)
+}
+
+// edit changes what the members name, but for the secret, or says what is wrong with it.
+func (a *api) edit(s *models.Subscription, given members, key *models.APIKey) (*webhookInput, error) {
+	if !sees(key, s.Sandbox) {
+		return nil, noSuch("webhook")
+	}
+	in := inputOf(s)
+	unread := given.into(in.fields(), true)
+	wrong := a.rules.check(in, unread, func(field string) bool { _, ok := given[field]; return ok })
+	if !sees(key, in.Sandbox) {
+		wrong = append(wrong, models.FieldError{Name: "sandbox", Reason: reason("sandbox_key", "")})
+	}
+	if wrong != nil {
+		return nil, models.Invalid(wrong...)
+	}
+	in.write(s)
+	return in, nil
 }
 
 func (a *api) deleteWebhook(c *gin.Context, key *models.APIKey) error {

@@ -39,5 +39,5 @@
 //   - ledger: the count that must add up: matches at acceptance equal deliveries over all statuses.
 //
 // Read in this order: id.go, event.go, pattern.go, subscription.go, delivery.go, attempt.go, tenant.go, catalogue.go, query.go,
-// secret.go, error.go, scenario.go, inbox.go.
+// secret.go, error.go; then what is asked about rules: version.go, explain.go, plan.go; then the sandbox: scenario.go, inbox.go.
 package models

@@ -18,6 +18,8 @@ type Event struct {
 	Data           []byte    // the JSON object exactly as the producer sent it: large integers, key order and white space included
 	AcceptedAt     time.Time // to the millisecond
 	Matched        int       // how many subscriptions it matched when it was accepted
+	// Revision is that of the rules it was matched by, in events read one by one or listed; [RevisionUnknown] where storage does not know.
+	Revision int64
 
 	// Target is the one subscription that gets the event, whatever its rules say about it: set for an event that somebody asked to be
 	// sent as a test, zero for all others. It is not stored; what remains of it is the mark in Ref, see [MarkTest].

@@ -90,9 +90,8 @@ func (s *Subscription) Matches(e *Event) bool {
 		s.Live() && s.Sandbox == e.Sandbox &&
 		slices.ContainsFunc(s.Events, func(p Pattern) bool { return p.Match(e.Name) }) &&
 		slices.ContainsFunc(s.Scopes, func(scope string) bool { return scope == Any || e.Scope != "" && scope == e.Scope }) &&
-		slices.ContainsFunc(s.Workspaces, func(w string) bool {
-			return w == Any || !e.WorkspaceID.IsZero() && w == e.WorkspaceID.String()
-		}) &&
+		(slices.Contains(s.Workspaces, Any) ||
+			!e.WorkspaceID.IsZero() && slices.Contains(s.Workspaces, e.WorkspaceID.String())) &&
 		(s.EntityKey == "" || s.EntityKey == e.EntityKey)
 }
 

@@ -10,6 +10,7 @@
 //     synchronous=FULL.
 //   - Events are accepted only by rules at the database's revision. A caller that is behind gets the code stale and stores nothing.
 //   - Revisions are in commit order: every change of a subscription takes the lock of the one revision row first.
+//   - An event stores the revision it was matched at, and the versions of subscriptions stay: what the rules were for it can be told exactly.
 //   - A delivery has one owner at a time. [Store.Record] touches a row only while it is delivering and owned by who says so.
 //   - The ledger adds up at any moment: an event and all its deliveries are stored by one transaction, and whatever moves a delivery
 //     enters it in the ledger in the same one.
@@ -25,7 +26,7 @@
 //
 // Read in this order: open.go, rows.go, subscriptions.go, events.go, eventkeys.go, saved.go, queue.go, instances.go, owned.go,
 // floor.go, hints.go, cancel.go, ledger.go; then dialect.go with postgres_events.go and postgres_queue.go beside sqlite_events.go,
-// sqlite_queue.go and prepared.go; then listing.go, vitals.go, seal.go, errors.go, migrate.go and partitions.go; then rotation.go; then retention.go,
+// sqlite_queue.go and prepared.go; then listing.go, versions.go, sightings.go, vitals.go, seal.go, errors.go, migrate.go and partitions.go; then rotation.go; then retention.go,
 // payloads.go, postgres_retention.go and sqlite_retention.go. The sandbox's built-in receivers stand aside in
 // inboxes.go.
 package store

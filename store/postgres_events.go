@@ -32,7 +32,8 @@ func (postgresDialect) clock(time.Time) clause.Expr {
 }
 
 // saveEventsSQL is one statement and so one transaction: through the gate, which is looked at once, go the events, the deliveries and
-// the entries of the ledger, each as a few arrays.
+// the entries of the ledger, each as a few arrays. The gate is open at one revision only, because the batch was matched at the database's
+// or an earlier one, so that is each event's. See docs/adr/0021.
 const saveEventsSQL = `
 WITH gate AS (
   SELECT 1 FROM revisions
@@ -42,8 +43,8 @@ WITH gate AS (
     AND (SELECT floor FROM queue_floor WHERE id = 1) <= $38::uuid
 ), e AS (
   INSERT INTO events (organization_id, ref, id, workspace_id, published_by, accepted_at, happened_at, matched, sandbox, name,
-                      scope, entity_key, data)
-  SELECT * FROM unnest($3::uuid[], $4::uuid[], $5::uuid[], $6::uuid[], $7::uuid[], $8::bigint[], $9::bigint[], $10::int[],
+                      scope, entity_key, data, revision)
+  SELECT *, $1::bigint FROM unnest($3::uuid[], $4::uuid[], $5::uuid[], $6::uuid[], $7::uuid[], $8::bigint[], $9::bigint[], $10::int[],
                        $11::boolean[], $12::text[], $13::text[], $14::text[], $15::text[])
   WHERE EXISTS (SELECT 1 FROM gate)
 ), d AS (

@@ -191,16 +191,21 @@ type eventRow struct {
 	Scope          string
 	EntityKey      string
 	Data           []byte
+	Revision       *int64 // NULL in what was stored before there was the column
 }
 
 func (eventRow) TableName() string { return "events" }
 
 func (r *eventRow) model() *models.Event {
+	revision := int64(models.RevisionUnknown)
+	if r.Revision != nil {
+		revision = *r.Revision
+	}
 	return &models.Event{
 		ID: models.ID(r.ID), Ref: models.ID(r.Ref), OrganizationID: models.ID(r.OrganizationID), Name: r.Name, Scope: r.Scope,
 		WorkspaceID: models.ID(r.WorkspaceID), EntityKey: r.EntityKey, Sandbox: r.Sandbox,
 		Time: time.UnixMilli(r.HappenedAt).UTC(), Data: r.Data, AcceptedAt: time.UnixMilli(r.AcceptedAt).UTC(), Matched: r.Matched,
-		PublishedBy: models.ID(r.PublishedBy), Chosen: r.ID != r.Ref,
+		PublishedBy: models.ID(r.PublishedBy), Chosen: r.ID != r.Ref, Revision: revision,
 	}
 }
 

@@ -186,6 +186,12 @@ func (s *server) api(guard *egress.Policy, own *egress.Own) (http.Handler, error
 	if err != nil {
 		return nil, err
 	}
+	planner, err := delivery.NewPlanner(delivery.Planner{
+		Policy: delivery.Policy{Schedule: c.RetrySchedule, Jitter: c.RetryJitter}, TimeoutFirst: c.TimeoutFirst, TimeoutRetry: c.TimeoutRetry,
+	})
+	if err != nil {
+		return nil, err
+	}
 	box := sandbox.New(newID, time.Now)
 	return handlers.New(handlers.Options{
 		Accepter:          s.accepter(),
@@ -194,6 +200,7 @@ func (s *server) api(guard *egress.Policy, own *egress.Own) (http.Handler, error
 		Endpoints:         egress.OwnChecker{Policy: guard, Own: own},
 		BodyOf:            bodyOf,
 		Formats:           format.List{},
+		Planner:           planner,
 		ReservedHeader:    format.Reserved,
 		Samples:           box,
 		Scenarios:         box,

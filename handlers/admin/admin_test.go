@@ -26,6 +26,7 @@ const token = "correct horse battery staple"
 // memory is a store in slices. The embedded interfaces, which are nil, make it fit the options of handlers; nothing here calls them.
 type memory struct {
 	handlers.Store
+	handlers.RetryPlanner
 	handlers.Accepter
 	handlers.Rules
 
@@ -130,7 +131,7 @@ func setup(t *testing.T, token string) *world {
 		Samples: box, Scenarios: box, InboxAddress: func(string) string { return "" },
 		VerdictOf: func(*models.Subscription, http.Header, []byte) models.Verdict { return models.VerdictUnknown },
 		Accepter:  w.store, Store: w.store, Rules: w.store, Endpoints: w.store, NewID: newID, Now: now,
-		BodyOf: func(models.Job) []byte { return nil }, ReservedHeader: func(string) bool { return false }, Formats: format.List{},
+		BodyOf: func(models.Job) []byte { return nil }, ReservedHeader: func(string) bool { return false }, Formats: format.List{}, Planner: w.store,
 		Draining: func() bool { return false }, NewSecret: func() string { return "" },
 		Surfaces: []handlers.Surface{surface},
 	})

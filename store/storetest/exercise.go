@@ -35,6 +35,7 @@ func Exercise(t *testing.T, url func(testing.TB) string) {
 		{"listing", listingTests()},
 		{"retention", retentionTests()},
 		{"inboxes", inboxTests()},
+		{"rules", ruleTests()},
 		{"model", modelTests()},
 	}
 	for _, g := range groups {
@@ -220,9 +221,13 @@ func owned(a *models.Accepted, owner int64) *models.Accepted {
 // save stores a batch that must be accepted whole.
 func (w *world) save(batch ...*models.Accepted) []models.Receipt {
 	w.Helper()
-	outcomes, err := w.SaveEvents(w.Context(), w.revision(), batch)
+	revision := w.revision()
+	outcomes, err := w.SaveEvents(w.Context(), revision, batch)
 	require.NoError(w, err)
 	require.Len(w, outcomes, len(batch))
+	for _, a := range batch {
+		a.Event.Revision = revision // as it comes back
+	}
 	receipts := make([]models.Receipt, len(batch))
 	for i, o := range outcomes {
 		require.NoError(w, o.Err)
