@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"hookrouter/catalogue"
 	"hookrouter/models"
 )
 
@@ -27,6 +28,11 @@ type memory struct {
 	deliveries    []models.Delivery
 	attempts      map[models.ID][]models.Attempt
 
+	entries           []models.CatalogueEntry
+	catalogueRevision int64
+	book              *catalogue.Book
+	slowRemoval       time.Duration // how long the removal of an entity takes
+
 	lookups   int   // of keys
 	refreshes int   // of the rules
 	fault     error // what every call fails with
@@ -41,10 +47,12 @@ var (
 )
 
 func newMemory(now func() time.Time) *memory {
-	return &memory{
+	m := &memory{
 		now: now, keys: map[[32]byte]models.APIKey{}, hits: map[string]int{}, versions: map[string]*models.Subscription{},
 		attempts: map[models.ID][]models.Attempt{},
 	}
+	m.book = catalogue.NewBook(m)
+	return m
 }
 
 // newID makes version 7 ids that grow.
@@ -73,9 +81,10 @@ func (m *memory) enter() (func(), error) {
 
 func (m *memory) Ping(context.Context) error { return m.fault }
 
-func (m *memory) Refresh(context.Context) error {
+func (m *memory) Refresh(ctx context.Context) error {
 	m.refreshes++
-	return m.fault
+	_, err := m.book.Refresh(ctx)
+	return err
 }
 
 func (m *memory) Loaded() bool { return !m.unloaded }
@@ -399,6 +408,10 @@ func (m *memory) Accept(_ context.Context, events []*models.Event) []models.Outc
 	for i, e := range events {
 		if err != nil {
 			out[i].Err = err
+			continue
+		}
+		if m.book.TypeRevision(e.OrganizationID, e.Name) != e.TypeRevision {
+			out[i].Err = models.Errorf(models.CodeStale, "The type has changed.")
 			continue
 		}
 		out[i].Receipt, out[i].Err = m.accept(e)

@@ -62,6 +62,13 @@ var reasons = map[string]string{
 	"batch_size":      "A batch must have 1 to 1000 events.",
 	"batch":           "This value must be an array of events.",
 
+	// the organization's own catalogue
+	"new_type":     "A name has lower-case letters, digits and underscores in parts joined by dots, at most 128 bytes.",
+	"new_scope":    "A name has 1 to 64 lower-case letters, digits and underscores.",
+	"builtin":      "This name is built in.",
+	"renamed":      "A name can't be changed.",
+	"sample_bytes": "This value must not be larger than 16 KiB.",
+
 	// queries
 	"query":     "The query can't be read.",
 	"parameter": "There is no parameter of this name here.",

@@ -34,6 +34,10 @@ func (a *api) getWebhook(c *gin.Context, key *models.APIKey) error {
 
 func (a *api) createWebhook(c *gin.Context, key *models.APIKey) error {
 	in := newWebhookInput()
+	var err error
+	if in.catalogue, err = a.catalogueOf(c.Request.Context(), key.OrganizationID); err != nil {
+		return err
+	}
 	if err := a.rules.read(c.Request, in, in.fields()...); err != nil {
 		return err
 	}
@@ -65,12 +69,17 @@ func (a *api) updateWebhook(c *gin.Context, key *models.APIKey) error {
 	if err != nil {
 		return err
 	}
+	catalogue, err := a.catalogueOf(c.Request.Context(), key.OrganizationID)
+	if err != nil {
+		return err
+	}
 	s, err := a.Store.UpdateSubscription(c.Request.Context(), key.OrganizationID, id, key.ID, a.Now().UTC(),
 		func(s *models.Subscription) error {
 			if !sees(key, s.Sandbox) {
 				return noSuch("webhook")
 			}
 			in := inputOf(s)
+			in.catalogue = catalogue
 			unread := given.into(in.fields(), true)
 			wrong := a.rules.check(in, unread, func(field string) bool { _, ok := given[field]; return ok })
 			if !sees(key, in.Sandbox) {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"hookrouter/catalogue"
 	"hookrouter/delivery"
 	"hookrouter/delivery/egress"
 	"hookrouter/delivery/format"
@@ -71,6 +72,7 @@ type server struct {
 	log    *slog.Logger
 
 	mark       models.ID // by which this process's hints are known
+	book       *catalogue.Book
 	matcher    *routing.Matcher
 	dispatcher *delivery.Dispatcher // nil where nothing is sent, like retrier
 	retrier    *delivery.Retrier
@@ -137,7 +139,8 @@ func (s *server) wire(address string) error {
 	if s.folding, err = delivery.NewSchedule(foldEvery, time.Now(), s.log, s.fold); err != nil {
 		return fmt.Errorf("ledger: %w", err)
 	}
-	s.matcher = routing.NewMatcher(s.db)
+	s.book = catalogue.NewBook(s.db)
+	s.matcher = routing.NewMatcher(s.db).With(s.book)
 	if s.config.Role.sends() {
 		if err := s.wireDelivery(guard, address); err != nil {
 			return err
@@ -186,6 +189,7 @@ func (s *server) api(guard *egress.Policy) (http.Handler, error) {
 		Store:             s.db,
 		Rules:             s.matcher,
 		Endpoints:         guard,
+		Types:             s.book,
 		BodyOf:            bodyOf,
 		ReservedHeader:    format.Reserved,
 		Draining:          s.draining.Load,
