@@ -95,6 +95,9 @@ func (r *eventReader) read(d *document) (*models.Event, error) {
 	if r.wrong == nil && !r.catalogue.Knows(e.Name) {
 		r.wrong = r.own.check(e)
 	}
+	if err := r.own.err(); err != nil && r.wrong != nil {
+		return nil, err
+	}
 	if r.wrong == nil && (e.Chosen || e.IdempotencyKey != "") {
 		e.Fingerprint = fingerprint(e, seen&fieldTime != 0)
 	}

@@ -32,6 +32,7 @@ type memory struct {
 	catalogueRevision int64
 	book              *catalogue.Book
 	slowRemoval       time.Duration // how long the removal of an entity takes
+	accepts           func()        // runs before events are accepted
 
 	lookups   int   // of keys
 	refreshes int   // of the rules
@@ -402,6 +403,9 @@ func (m *memory) Attempts(_ context.Context, org, delivery models.ID) ([]models.
 
 // Accept matches by the ten-line truth and knows duplicates.
 func (m *memory) Accept(_ context.Context, events []*models.Event) []models.Outcome {
+	if m.accepts != nil {
+		m.accepts()
+	}
 	leave, err := m.enter()
 	defer leave()
 	out := make([]models.Outcome, len(events))

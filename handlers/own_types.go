@@ -2,7 +2,6 @@ package handlers
 
 import (
 	"context"
-	"log/slog"
 	"strings"
 
 	"hookrouter/models"
@@ -29,6 +28,7 @@ type ownTypes struct {
 // typesCall is what the events of one call share.
 type typesCall struct {
 	refreshed bool
+	failed    error // why the look at the database failed
 	work      int
 }
 
@@ -44,11 +44,19 @@ func (o *ownTypes) refresh() bool {
 	}
 	o.call.refreshed = true
 	if err := o.a.Rules.Refresh(o.ctx); err != nil {
-		// Failure policy: the refusal stands, because without a database nothing could be accepted either.
-		o.a.Logger.LogAttrs(o.ctx, slog.LevelWarn, "rules.refresh_failed", slog.Any("error", err))
+		o.call.failed = err
 		return false
 	}
 	return true
+}
+
+// err is why a refusal may be wrong. Failure policy: then the whole call fails, because a publisher that is told that an event is not
+// valid does not send it again.
+func (o *ownTypes) err() error {
+	if o.call == nil {
+		return nil
+	}
+	return o.call.failed
 }
 
 func (o *ownTypes) hasType(org models.ID, name string) bool {
@@ -95,12 +103,16 @@ func (a *api) accept(ctx context.Context, events []*models.Event) []models.Outco
 		var again []*models.Event
 		own := a.ownTypes(ctx)
 		for i := range outcomes {
-			if outcomes[i].Err == nil || models.CodeOf(outcomes[i].Err) != models.CodeStale {
+			if outcomes[i].Err == nil || models.CodeOf(outcomes[i].Err) != models.CodeStale || a.Catalogue.Knows(events[i].Name) {
 				continue
 			}
 			own.refresh()
 			e := *events[i]
-			if wrong := own.check(&e); wrong != nil {
+			wrong := own.check(&e)
+			if own.err() != nil {
+				return outcomes
+			}
+			if wrong != nil {
 				outcomes[i].Err = models.Invalid(wrong...)
 				continue
 			}
