@@ -26,7 +26,7 @@ const (
 	// 1e999999 means a number of a million digits.
 	maxDigits = 400
 
-	location = "schema:/type"
+	location = "schema:///type"
 )
 
 // Schema is a compiled JSON Schema. It may be used by many at the same time.
