@@ -165,8 +165,10 @@ func furnished(tb testing.TB) (*world, map[string]string) {
 	w.call("POST", "/v3/scopes", key, `{"name":"letter"}`).is(201)
 	d := w.store.deliveries[0]
 	w.store.attempts[d.ID] = []models.Attempt{{DeliveryID: d.ID, OrganizationID: w.org, Number: 1, StartedAt: w.clock}}
-	return w, map[string]string{"workspace": workspace, "webhook": webhook, "event": event, "delivery": d.ID.String(),
-		"event_type": "invoice.paid", "scope": "letter", "entity": "ours"}
+	return w, map[string]string{
+		"workspace": workspace, "webhook": webhook, "event": event, "delivery": d.ID.String(), "event_type": "invoice.paid",
+		"scope": "letter", "entity": "ours",
+	}
 }
 
 func TestEveryRouteByRole(t *testing.T) {

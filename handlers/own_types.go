@@ -102,12 +102,12 @@ func (a *api) accept(ctx context.Context, events []*models.Event) []models.Outco
 		var places []int
 		var again []*models.Event
 		own := a.ownTypes(ctx)
-		for i := range outcomes {
-			if outcomes[i].Err == nil || models.CodeOf(outcomes[i].Err) != models.CodeStale || a.Catalogue.Knows(events[i].Name) {
+		for i, checked := range events {
+			if outcomes[i].Err == nil || models.CodeOf(outcomes[i].Err) != models.CodeStale || a.Catalogue.Knows(checked.Name) {
 				continue
 			}
 			own.refresh()
-			e := *events[i]
+			e := *checked
 			wrong := own.check(&e)
 			if own.err() != nil {
 				return outcomes

@@ -17,6 +17,7 @@ func Sample(name string) []byte {
 		case FamilyQuicklySign:
 			// The callback of the vendor has no data of the document. What stands beside the key is for those that read the event here.
 			return []byte(`{"entity_type":"Document","status":"` + quicklySignStatus(name) + `"}`)
+		case FamilyCustom: // none is built in
 		}
 	}
 	return nil

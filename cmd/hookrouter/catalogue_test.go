@@ -26,7 +26,7 @@ func TestTheCatalogueIsExactOnEveryInstance(t *testing.T) {
 		"name": "invoice.paid", "sample": map[string]any{"total": 1}, "schema": schema("number"),
 	}, nil)
 	accepted := 0
-	for round := range 6 {
+	for round := range 2 {
 		publish(http.StatusBadRequest, map[bool]any{true: "1", false: 1}[round%2 == 0])
 		publish(http.StatusAccepted, map[bool]any{true: 1, false: "1"}[round%2 == 0])
 		accepted++

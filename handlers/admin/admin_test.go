@@ -15,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"hookrouter/catalogue"
 	"hookrouter/handlers"
 	"hookrouter/models"
 )
@@ -124,6 +125,7 @@ func setup(t *testing.T, token string) *world {
 	surface, err := New(Options{Token: models.NewSecret(token), Store: w.store, NewID: newID, Now: now, Random: zeros{}})
 	require.NoError(t, err)
 	w.handler, err = handlers.New(handlers.Options{
+		Types:    catalogue.NewBook(nil),
 		Accepter: w.store, Store: w.store, Rules: w.store, Endpoints: w.store, NewID: newID, Now: now,
 		BodyOf: func(models.Job) []byte { return nil }, ReservedHeader: func(string) bool { return false },
 		Draining: func() bool { return false }, NewSecret: func() string { return "" },
