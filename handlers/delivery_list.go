@@ -126,9 +126,13 @@ func (a *api) deliveries(c *gin.Context, key *models.APIKey, list string, event 
 		return err
 	}
 	at := q.place(list, key)
+	catalogue, err := a.catalogueFor(c, key, q)
+	if err != nil {
+		return err
+	}
 	filter := models.DeliveryQuery{
 		OrganizationID: key.OrganizationID, SubscriptionID: q.id("subscription_id"), EventRef: event, Status: q.status("status"),
-		EventName: q.pattern("event_name", a.Catalogue), After: q.afterID(at), Limit: at.more(),
+		EventName: q.pattern("event_name", catalogue), After: q.afterID(at), Limit: at.more(),
 	}
 	filter.From, filter.To = q.period()
 	sandbox, none := q.environment(key)

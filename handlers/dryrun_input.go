@@ -34,11 +34,15 @@ func (a *api) readTrial(c *gin.Context, key *models.APIKey) (*trial, error) {
 	if err != nil {
 		return nil, err
 	}
+	catalogue, err := a.catalogueOf(c.Request.Context(), key.OrganizationID)
+	if err != nil {
+		return nil, err
+	}
 	t := &trial{events: defaultDryRun}
 	if _, ok := given["id"]; ok {
-		err = a.readPatch(c.Request.Context(), t, given, key)
+		err = a.readPatch(c.Request.Context(), t, given, key, catalogue)
 	} else {
-		err = a.readNew(t, given, key)
+		err = a.readNew(t, given, key, catalogue)
 	}
 	if err != nil {
 		return nil, err
@@ -49,8 +53,9 @@ func (a *api) readTrial(c *gin.Context, key *models.APIKey) (*trial, error) {
 	return t, nil
 }
 
-func (a *api) readNew(t *trial, given members, key *models.APIKey) error {
+func (a *api) readNew(t *trial, given members, key *models.APIKey, catalogue *models.Catalogue) error {
 	in := newWebhookInput()
+	in.catalogue = catalogue
 	unread := given.into(append(in.fields(), lastEvents(&t.events)), false)
 	wrong := a.rules.check(in, unread, nil)
 	if !sees(key, in.Sandbox) {
@@ -64,7 +69,9 @@ func (a *api) readNew(t *trial, given members, key *models.APIKey) error {
 	return nil
 }
 
-func (a *api) readPatch(ctx context.Context, t *trial, given members, key *models.APIKey) error {
+func (a *api) readPatch(
+	ctx context.Context, t *trial, given members, key *models.APIKey, catalogue *models.Catalogue,
+) error {
 	var id string
 	var patch members
 	wrong := given.into([]Field{{"id", true, Text(&id)}, {"patch", true, membersReader(&patch)}, lastEvents(&t.events)}, false)
@@ -84,7 +91,11 @@ func (a *api) readPatch(ctx context.Context, t *trial, given members, key *model
 		return err
 	}
 	after := *before
-	if _, err := a.edit(&after, patch, key); err != nil {
+	in, err := a.edit(&after, patch, key, catalogue)
+	if err == nil {
+		err = a.writeSecret(&after, in, a.Now().UTC())
+	}
+	if err != nil {
 		return nestedIn("patch.", err, true)
 	}
 	t.before, t.after = before, &after

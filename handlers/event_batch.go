@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 
@@ -37,7 +38,7 @@ func (a *api) createEvents(c *gin.Context, key *models.APIKey) error {
 	}
 	var outcomes []models.Outcome
 	if len(good) > 0 {
-		outcomes = a.Accepter.Accept(c.Request.Context(), good)
+		outcomes = a.accept(c.Request.Context(), good)
 	}
 	if err := failedAltogether(outcomes); err != nil && len(good) == len(items) {
 		return a.refused(c, err)
@@ -121,7 +122,7 @@ func (a *api) readBatch(r *http.Request, key *models.APIKey, d *document) ([]bat
 				return nil, d.syntaxError(err)
 			}
 		default:
-			if items, err = a.readItems(key, d); err != nil {
+			if items, err = a.readItems(r.Context(), key, d); err != nil {
 				return nil, err
 			}
 			if tag = ""; len(items) == 0 || len(items) > maxBatch {
@@ -149,11 +150,11 @@ func (a *api) readBatch(r *http.Request, key *models.APIKey, d *document) ([]bat
 }
 
 // readItems reads the array of events. Beyond the largest batch they are only read over.
-func (a *api) readItems(key *models.APIKey, d *document) ([]batchItem, error) {
+func (a *api) readItems(ctx context.Context, key *models.APIKey, d *document) ([]batchItem, error) {
 	if _, err := d.dec.ReadToken(); err != nil {
 		return nil, d.syntaxError(err)
 	}
-	reader := eventReader{catalogue: a.Catalogue, key: key, now: a.Now()}
+	reader := eventReader{catalogue: a.Catalogue, own: a.ownTypes(ctx), key: key, now: a.Now()}
 	var items []batchItem
 	for d.dec.PeekKind() != jsontext.KindEndArray {
 		if kind := d.dec.PeekKind(); kind != jsontext.KindBeginObject || len(items) > maxBatch {

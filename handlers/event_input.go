@@ -18,6 +18,7 @@ import (
 // one pass over the body, and nothing is copied but what is kept.
 type eventReader struct {
 	catalogue *models.Catalogue
+	own       ownTypes
 	key       *models.APIKey
 	now       time.Time
 	// idempotencyKey is that of the call; it makes publishing the event again a duplicate, as an event_id does.
@@ -91,6 +92,12 @@ func (r *eventReader) read(d *document) (*models.Event, error) {
 	if seen&fieldData == 0 {
 		r.fail("data", "missing", "")
 	}
+	if r.wrong == nil && !r.catalogue.Knows(e.Name) {
+		r.wrong = r.own.check(e)
+	}
+	if err := r.own.err(); err != nil && r.wrong != nil {
+		return nil, err
+	}
 	if r.wrong == nil && (e.Chosen || e.IdempotencyKey != "") {
 		e.Fingerprint = fingerprint(e, seen&fieldTime != 0)
 	}
@@ -152,7 +159,7 @@ func (r *eventReader) take(e *models.Event, field eventFields, v jsontext.Value)
 		name, ok := text(v)
 		if !ok {
 			r.fail("event_name", "string", "")
-		} else if !r.catalogue.Knows(name) {
+		} else if !r.catalogue.Knows(name) && !r.own.hasType(e.OrganizationID, name) {
 			r.fail("event_name", "event_name", "")
 		}
 		e.Name = name
@@ -173,7 +180,7 @@ func (r *eventReader) take(e *models.Event, field eventFields, v jsontext.Value)
 		scope, ok := text(v)
 		if !ok {
 			r.fail("scope", "string", "")
-		} else if _, known := r.catalogue.Scope(scope); !known {
+		} else if _, known := r.catalogue.Scope(scope); !known && !r.own.hasScope(e.OrganizationID, scope) {
 			r.fail("scope", "known_scope", "")
 		}
 		e.Scope = scope

@@ -38,8 +38,12 @@ func (a *api) listEvents(c *gin.Context, key *models.APIKey) error {
 		return err
 	}
 	at := q.place("events", key)
+	catalogue, err := a.catalogueFor(c, key, q)
+	if err != nil {
+		return err
+	}
 	filter := models.EventQuery{
-		OrganizationID: key.OrganizationID, Name: q.pattern("event_name", a.Catalogue), Scope: q.scope("scope", a.Catalogue),
+		OrganizationID: key.OrganizationID, Name: q.pattern("event_name", catalogue), Scope: q.scope("scope", catalogue),
 		WorkspaceID: q.id("workspace_id"), EntityKey: q.text("entity_key"), After: q.afterID(at), Limit: at.more(),
 	}
 	filter.From, filter.To = q.period()

@@ -18,7 +18,7 @@ func (a *api) createEvent(c *gin.Context, key *models.APIKey) error {
 	if err != nil {
 		return err
 	}
-	outcomes := a.Accepter.Accept(c.Request.Context(), []*models.Event{e})
+	outcomes := a.accept(c.Request.Context(), []*models.Event{e})
 	if err := outcomes[0].Err; err != nil {
 		return a.refused(c, err)
 	}
@@ -34,7 +34,7 @@ func (a *api) readEvent(r *http.Request, key *models.APIKey, d *document) (*mode
 		return nil, invalidBody("The body must be a JSON object.")
 	}
 	idempotency, ok := idempotencyKey(r.Header)
-	reader := eventReader{catalogue: a.Catalogue, key: key, now: a.Now(), idempotencyKey: idempotency}
+	reader := eventReader{catalogue: a.Catalogue, own: a.ownTypes(r.Context()), key: key, now: a.Now(), idempotencyKey: idempotency}
 	e, err := reader.read(d)
 	if err != nil {
 		return nil, err

@@ -27,6 +27,7 @@ type Options struct {
 	Store     Store
 	Rules     Rules
 	Endpoints EndpointChecker
+	Types     Types
 	// BodyOf writes the body of a delivery again, as it was sent. Bodies are a function of the event and the version of the
 	// subscription that matched, so they are not stored. It returns nil where it does not know the format.
 	BodyOf  func(models.Job) []byte
@@ -100,6 +101,7 @@ func New(o Options) (http.Handler, error) {
 func newAPI(o Options) (*api, error) {
 	for name, missing := range map[string]bool{
 		"Accepter": o.Accepter == nil, "Store": o.Store == nil, "Rules": o.Rules == nil, "Endpoints": o.Endpoints == nil,
+		"Types":  o.Types == nil,
 		"BodyOf": o.BodyOf == nil, "Formats": o.Formats == nil, "ReservedHeader": o.ReservedHeader == nil, "Draining": o.Draining == nil,
 		"NewID": o.NewID == nil, "NewSecret": o.NewSecret == nil, "Now": o.Now == nil, "Planner": o.Planner == nil, "Samples": o.Samples == nil,
 		"Scenarios": o.Scenarios == nil, "InboxAddress": o.InboxAddress == nil, "VerdictOf": o.VerdictOf == nil,

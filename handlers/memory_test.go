@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"hookrouter/catalogue"
 	"hookrouter/models"
 )
 
@@ -33,6 +34,12 @@ type memory struct {
 	requests      []models.InboxRequest
 	deliver       func(*models.Delivery) // what becomes of a new delivery at once
 
+	entries           []models.CatalogueEntry
+	catalogueRevision int64
+	book              *catalogue.Book
+	slowRemoval       time.Duration // how long the removal of an entity takes
+	accepts           func()        // runs before events are accepted
+
 	lookups   int   // of keys
 	refreshes int   // of the rules
 	fault     error // what every call fails with
@@ -48,10 +55,12 @@ var (
 )
 
 func newMemory(now func() time.Time) *memory {
-	return &memory{
+	m := &memory{
 		now: now, keys: map[[32]byte]models.APIKey{}, hits: map[string]int{}, versions: map[string]*models.Subscription{},
 		attempts: map[models.ID][]models.Attempt{},
 	}
+	m.book = catalogue.NewBook(m)
+	return m
 }
 
 // newID makes version 7 ids that grow.
@@ -80,9 +89,10 @@ func (m *memory) enter() (func(), error) {
 
 func (m *memory) Ping(context.Context) error { return m.fault }
 
-func (m *memory) Refresh(context.Context) error {
+func (m *memory) Refresh(ctx context.Context) error {
 	m.refreshes++
-	return m.fault
+	_, err := m.book.Refresh(ctx)
+	return err
 }
 
 func (m *memory) Loaded() bool { return !m.unloaded }
@@ -406,12 +416,19 @@ func (m *memory) Attempts(_ context.Context, org, delivery models.ID) ([]models.
 
 // Accept matches by the ten-line truth and knows duplicates.
 func (m *memory) Accept(_ context.Context, events []*models.Event) []models.Outcome {
+	if m.accepts != nil {
+		m.accepts()
+	}
 	leave, err := m.enter()
 	defer leave()
 	out := make([]models.Outcome, len(events))
 	for i, e := range events {
 		if err != nil {
 			out[i].Err = err
+			continue
+		}
+		if m.book.TypeRevision(e.OrganizationID, e.Name) != e.TypeRevision {
+			out[i].Err = models.Errorf(models.CodeStale, "The type has changed.")
 			continue
 		}
 		out[i].Receipt, out[i].Err = m.accept(e)

@@ -53,7 +53,8 @@ func (a *api) bare() (*gin.Engine, error) {
 		return nil, err
 	}
 	e.HandleMethodNotAllowed = true
-	e.RedirectTrailingSlash = false // one resource has one address
+	e.UseRawPath, e.UnescapePathValues = true, true // an entity key may hold a slash, as %2F
+	e.RedirectTrailingSlash = false                 // one resource has one address
 	e.Use(a.serve)
 	for _, probe := range []string{http.MethodGet, http.MethodHead} {
 		e.Handle(probe, "/healthz", a.answer(a.alive))

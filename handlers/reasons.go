@@ -72,6 +72,12 @@ var reasons = map[string]string{
 	// the sandbox
 	"speed":       "This value must be 0, for all at once, or from 0.1 to 1000.",
 	"web_address": "This value must be the address of a web page: http or https, without a user.",
+	// the organization's own catalogue
+	"new_type":     "A name has lower-case letters, digits and underscores in parts joined by dots, at most 128 bytes.",
+	"new_scope":    "A name has 1 to 64 lower-case letters, digits and underscores.",
+	"builtin":      "This name is built in.",
+	"renamed":      "A name can't be changed.",
+	"sample_bytes": "This value must not be larger than 16 KiB.",
 
 	// queries
 	"query":     "The query can't be read.",

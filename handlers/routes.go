@@ -67,8 +67,22 @@ func (a *api) routes() []route {
 		{http.MethodGet, "/v3/workspaces", read, anyEnvironment, a.listWorkspaces},
 		{http.MethodPost, "/v3/workspaces", manage, productionOnly, a.createWorkspace},
 		{http.MethodDelete, "/v3/workspaces/:workspace", manage, productionOnly, a.deleteWorkspace},
+		{http.MethodGet, "/v3/workspaces/:workspace", read, anyEnvironment, a.getWorkspace},
+		{http.MethodPatch, "/v3/workspaces/:workspace", manage, productionOnly, a.updateWorkspace},
+
 		{http.MethodGet, "/v3/scopes", read, anyEnvironment, a.listScopes},
+		{http.MethodPost, "/v3/scopes", manage, productionOnly, a.createScope},
+		{http.MethodGet, "/v3/scopes/:scope", read, anyEnvironment, a.getScope},
+		{http.MethodPatch, "/v3/scopes/:scope", manage, productionOnly, a.updateScope},
+		{http.MethodDelete, "/v3/scopes/:scope", manage, productionOnly, a.deleteScope},
 		{http.MethodGet, "/v3/event_types", read, anyEnvironment, a.listEventTypes},
+		{http.MethodPost, "/v3/event_types", manage, productionOnly, a.createEventType},
+		{http.MethodGet, "/v3/event_types/:event_type", read, anyEnvironment, a.getEventType},
+		{http.MethodPatch, "/v3/event_types/:event_type", manage, productionOnly, a.updateEventType},
+		{http.MethodDelete, "/v3/event_types/:event_type", manage, productionOnly, a.deleteEventType},
+
+		{http.MethodDelete, "/v3/events/:event/payload", manage, anyEnvironment, a.expungePayload},
+		{http.MethodDelete, "/v3/entities/:entity", manage, productionOnly, a.removeEntity},
 	}
 }
 

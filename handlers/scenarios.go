@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -98,15 +99,29 @@ type stepOutput struct {
 }
 
 func (a *api) listScenarios(c *gin.Context, key *models.APIKey) error {
-	return listNamed(c, key, "scenarios", a.Scenarios.Scenarios(),
-		func(s models.Scenario) string { return s.Name },
-		func(s models.Scenario) scenarioOutput {
-			out := scenarioOutput{Name: s.Name, Family: s.Family, Description: s.Description}
-			for _, step := range s.Steps {
-				out.Steps = append(out.Steps, stepOutput{step.EventName, step.After.Seconds()})
-			}
-			return out
-		})
+	q, err := readQuery(c)
+	if err != nil {
+		return err
+	}
+	all, at := a.Scenarios.Scenarios(), q.place("scenarios", key)
+	if at.after != nil {
+		i := slices.IndexFunc(all, func(s models.Scenario) bool { return s.Name == string(at.after) })
+		if i < 0 {
+			q.fail("after", "cursor")
+		}
+		all = all[i+1:]
+	}
+	if err := q.err(); err != nil {
+		return err
+	}
+	writePage(c, at, all, func(s models.Scenario) []byte { return []byte(s.Name) }, func(s models.Scenario) scenarioOutput {
+		out := scenarioOutput{Name: s.Name, Family: s.Family, Description: s.Description}
+		for _, step := range s.Steps {
+			out.Steps = append(out.Steps, stepOutput{step.EventName, step.After.Seconds()})
+		}
+		return out
+	})
+	return nil
 }
 
 // runOutput says which events a scenario publishes, and when.

@@ -203,7 +203,7 @@ func TestOptionsAreChecked(t *testing.T) {
 	good := w.api.Options
 	for name, breakIt := range map[string]func(*Options){
 		"Accepter": func(o *Options) { o.Accepter = nil }, "Store": func(o *Options) { o.Store = nil }, "Rules": func(o *Options) { o.Rules = nil },
-		"Endpoints": func(o *Options) { o.Endpoints = nil }, "BodyOf": func(o *Options) { o.BodyOf = nil }, "Now": func(o *Options) { o.Now = nil },
+		"Endpoints": func(o *Options) { o.Endpoints = nil }, "Types": func(o *Options) { o.Types = nil }, "BodyOf": func(o *Options) { o.BodyOf = nil }, "Now": func(o *Options) { o.Now = nil },
 		"Draining": func(o *Options) { o.Draining = nil }, "NewID": func(o *Options) { o.NewID = nil },
 		"NewSecret": func(o *Options) { o.NewSecret = nil }, "Formats": func(o *Options) { o.Formats = nil }, "ReservedHeader": func(o *Options) { o.ReservedHeader = nil },
 	} {

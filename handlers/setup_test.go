@@ -43,7 +43,7 @@ func setup(tb testing.TB, change ...func(*Options)) *world {
 	w.store = newMemory(func() time.Time { return w.clock })
 	w.org, w.other = w.store.newID(), w.store.newID()
 	o := Options{
-		Accepter: w.store, Store: w.store, Rules: w.store, Endpoints: httpsOnly{}, Formats: format.List{}, ReservedHeader: format.Reserved,
+		Accepter: w.store, Store: w.store, Rules: w.store, Types: w.store.book, Endpoints: httpsOnly{}, Formats: format.List{}, ReservedHeader: format.Reserved,
 		BodyOf:   func(j models.Job) []byte { return append([]byte("as sent: "), j.Event.Data...) },
 		Planner:  w.store,
 		Draining: func() bool { return w.drain },

@@ -33,6 +33,8 @@ type Store interface {
 	Keys
 	Subscriptions
 	Workspaces
+	OwnCatalogues
+	Removals
 	History
 	Inboxes
 	RuleHistory
@@ -64,8 +66,45 @@ type Subscriptions interface {
 // Workspaces keeps the workspaces of organizations.
 type Workspaces interface {
 	CreateWorkspace(ctx context.Context, w models.Workspace) error
+	Workspace(ctx context.Context, org, id models.ID) (models.Workspace, error)
+	RenameWorkspace(ctx context.Context, org, id models.ID, name string) (models.Workspace, error)
 	Workspaces(ctx context.Context, org models.ID, after models.ID, limit int) ([]models.Workspace, error)
 	DeleteWorkspace(ctx context.Context, org, id models.ID) error
+}
+
+// OwnCatalogues keeps what organizations add to the catalogue.
+type OwnCatalogues interface {
+	// OwnCatalogue lists all of it, without samples and schemas.
+	OwnCatalogue(ctx context.Context, org models.ID) ([]models.CatalogueEntry, error)
+	// CatalogueEntries lists entries of a kind by name, after the given one.
+	CatalogueEntries(ctx context.Context, org models.ID, kind models.CatalogueKind, after string, limit int) ([]models.CatalogueEntry, error)
+	CatalogueEntry(ctx context.Context, org models.ID, kind models.CatalogueKind, name string) (models.CatalogueEntry, error)
+	// CreateCatalogueEntry's error is of code conflict where the name is taken, quota where there are too many.
+	CreateCatalogueEntry(ctx context.Context, e *models.CatalogueEntry) error
+	UpdateCatalogueEntry(ctx context.Context, org models.ID, kind models.CatalogueKind, name string, now time.Time,
+		change func(*models.CatalogueEntry) error) (models.CatalogueEntry, error)
+	// DeleteCatalogueEntry's error is of code conflict while subscriptions name the entry.
+	DeleteCatalogueEntry(ctx context.Context, org models.ID, kind models.CatalogueKind, name string, now time.Time) error
+}
+
+// Removals takes out what has to be forgotten.
+type Removals interface {
+	// RemoveEntity removes what there is of an entity up to now, works on it for at most a while, and leaves the rest to be done.
+	RemoveEntity(ctx context.Context, org models.ID, entity string, now time.Time, most time.Duration) (models.EntityRemoval, error)
+	// ExpungePayload empties the data of an event, and what its attempts hold of it; what is live of it is canceled.
+	ExpungePayload(ctx context.Context, org, ref models.ID) error
+}
+
+// Types knows the event types and scopes that organizations have made themselves, as of the revision of the rules. Implemented by
+// *catalogue.Book.
+type Types interface {
+	// TypeRevision is the revision of an event type, 0 where the organization has none of the name.
+	TypeRevision(org models.ID, name string) int64
+	HasScope(org models.ID, name string) bool
+	// Check holds data against the schema of an event type, unless that takes more work than most.
+	Check(org models.ID, name string, data []byte, most int) (revision int64, work int, wrong []models.FieldError)
+	// CheckSchema says what is wrong with a schema and the sample beside it.
+	CheckSchema(schema, sample []byte) []models.FieldError
 }
 
 // History looks at what happened. Lists are newest first.

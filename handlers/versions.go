@@ -212,6 +212,9 @@ func (a *api) revertWebhook(c *gin.Context, key *models.APIKey) error {
 	}
 	in := inputOf(old)
 	in.SecretKey = nil
+	if in.catalogue, err = a.catalogueOf(c.Request.Context(), key.OrganizationID); err != nil {
+		return err
+	}
 	if wrong := a.rules.check(in, nil, nil); wrong != nil {
 		return models.Invalid(wrong...)
 	}

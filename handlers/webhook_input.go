@@ -17,8 +17,8 @@ type webhookInput struct {
 	Endpoint    string   `json:"endpoint" validate:"required,max=1024,endpoint"`
 	Description *string  `json:"description" validate:"omitnil,max=128,safe"`
 	Sandbox     bool     `json:"sandbox"`
-	Events      []string `json:"subscribed_events" validate:"min=1,max=256,dive,pattern,reachable"`
-	Scopes      []string `json:"scopes" validate:"min=1,max=16,dive,known_scope,subscribable"`
+	Events      []string `json:"subscribed_events" validate:"min=1,max=256,dive,pattern"`
+	Scopes      []string `json:"scopes" validate:"min=1,max=16,dive"`
 	Workspaces  []string `json:"workspaces" validate:"min=1,max=1000,dive,workspace"`
 	AutoRetry   bool     `json:"auto_retry"`
 	Enabled     bool     `json:"enabled"`
@@ -32,7 +32,8 @@ type webhookInput struct {
 	TimeoutFirst *int          `json:"timeout_first_ms" validate:"omitnil,min=100,max=60000"`
 	TimeoutRetry *int          `json:"timeout_retry_ms" validate:"omitnil,min=100,max=60000"`
 
-	kept []models.Secret // those in use that stay where SecretKey is nil, and so have to do in Format
+	kept      []models.Secret   // those in use that stay where SecretKey is nil, and so have to do in Format
+	catalogue *models.Catalogue // of the organization; nil is the built-in one
 }
 
 // headerInput is one member of the headers object.

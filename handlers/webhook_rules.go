@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"regexp"
 	"slices"
 	"strconv"
@@ -16,6 +17,7 @@ import (
 func (r *rulebook) webhookRules(sl validator.StructLevel) {
 	in := sl.Current().Interface().(webhookInput)
 	report := func(name, tag string) { sl.ReportError(nil, name, name, tag, "") }
+	r.knownRules(&in, report)
 	for _, list := range []struct {
 		name    string
 		entries []string
@@ -62,6 +64,23 @@ func (r *rulebook) secretRules(sl validator.StructLevel, in *webhookInput) {
 		if _, err := r.formats.ReadSecret(format, secret.Reveal()); err != nil {
 			sl.ReportError(nil, "format", "format", "format_unfit", "")
 			return
+		}
+	}
+}
+
+// knownRules holds patterns and scopes against the organization's catalogue.
+func (r *rulebook) knownRules(in *webhookInput, report func(name, tag string)) {
+	catalogue := cmp.Or(in.catalogue, r.catalogue)
+	for i, p := range in.Events {
+		if p != models.Any && !catalogue.Reaches(models.Pattern(p)) {
+			report("subscribed_events["+strconv.Itoa(i)+"]", "reachable")
+		}
+	}
+	for i, s := range in.Scopes {
+		if scope, known := catalogue.Scope(s); s != models.Any && !known {
+			report("scopes["+strconv.Itoa(i)+"]", "known_scope")
+		} else if known && !scope.Subscribable {
+			report("scopes["+strconv.Itoa(i)+"]", "subscribable")
 		}
 	}
 }

@@ -35,6 +35,10 @@ func (a *api) getWebhook(c *gin.Context, key *models.APIKey) error {
 
 func (a *api) createWebhook(c *gin.Context, key *models.APIKey) error {
 	in := newWebhookInput()
+	var err error
+	if in.catalogue, err = a.catalogueOf(c.Request.Context(), key.OrganizationID); err != nil {
+		return err
+	}
 	if err := a.rules.read(c.Request, in, in.fields()...); err != nil {
 		return err
 	}
@@ -66,10 +70,14 @@ func (a *api) updateWebhook(c *gin.Context, key *models.APIKey) error {
 	if err != nil {
 		return err
 	}
+	catalogue, err := a.catalogueOf(c.Request.Context(), key.OrganizationID)
+	if err != nil {
+		return err
+	}
 	now := a.Now().UTC()
 	s, err := a.Store.UpdateSubscription(c.Request.Context(), key.OrganizationID, id, key.ID, now,
 		func(s *models.Subscription) error {
-			in, err := a.edit(s, given, key)
+			in, err := a.edit(s, given, key, catalogue)
 			if err != nil {
 				return err
 			}
@@ -109,11 +117,14 @@ func (a *api) writeSecret(s *models.Subscription, in *webhookInput, now time.Tim
 }
 
 // edit changes what the members name, but for the secret, or says what is wrong with it.
-func (a *api) edit(s *models.Subscription, given members, key *models.APIKey) (*webhookInput, error) {
+func (a *api) edit(
+	s *models.Subscription, given members, key *models.APIKey, catalogue *models.Catalogue,
+) (*webhookInput, error) {
 	if !sees(key, s.Sandbox) {
 		return nil, noSuch("webhook")
 	}
 	in := inputOf(s)
+	in.catalogue = catalogue
 	unread := given.into(in.fields(), true)
 	wrong := a.rules.check(in, unread, func(field string) bool { _, ok := given[field]; return ok })
 	if !sees(key, in.Sandbox) {

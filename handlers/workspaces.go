@@ -63,6 +63,37 @@ func (a *api) createWorkspace(c *gin.Context, key *models.APIKey) error {
 	return nil
 }
 
+func (a *api) getWorkspace(c *gin.Context, key *models.APIKey) error {
+	id, err := PathID(c, "workspace")
+	if err != nil {
+		return err
+	}
+	w, err := a.Store.Workspace(c.Request.Context(), key.OrganizationID, id)
+	if err != nil {
+		return err
+	}
+	WriteJSON(c, http.StatusOK, showWorkspace(w))
+	return nil
+}
+
+// updateWorkspace changes the name, which is all that can change: events and subscriptions refer to the id.
+func (a *api) updateWorkspace(c *gin.Context, key *models.APIKey) error {
+	id, err := PathID(c, "workspace")
+	if err != nil {
+		return err
+	}
+	var in workspaceInput
+	if err := a.rules.read(c.Request, &in, Field{"name", true, Text(&in.Name)}); err != nil {
+		return err
+	}
+	w, err := a.Store.RenameWorkspace(c.Request.Context(), key.OrganizationID, id, in.Name)
+	if err != nil {
+		return err
+	}
+	WriteJSON(c, http.StatusOK, showWorkspace(w))
+	return nil
+}
+
 func (a *api) deleteWorkspace(c *gin.Context, key *models.APIKey) error {
 	id, err := PathID(c, "workspace")
 	if err != nil {

@@ -1,6 +1,9 @@
 package models
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // Family is the system that an event type comes from.
 type Family string
@@ -11,6 +14,41 @@ const (
 	FamilyDocumenso   Family = "documenso"
 	FamilyQuicklySign Family = "quicklysign"
 )
+
+// FamilyCustom is that of the event types that organizations make themselves.
+const FamilyCustom Family = "custom"
+
+// CatalogueKind says what an entry of an organization's own catalogue is.
+type CatalogueKind string
+
+// The kinds of entries.
+const (
+	KindEventType CatalogueKind = "event_type"
+	KindScope     CatalogueKind = "scope"
+)
+
+// Limits of an organization's own catalogue; our own choice. They bound what an instance keeps in memory of each organization.
+const (
+	MaxOwnEntries = 200      // of each kind
+	MaxSample     = 16 << 10 // bytes
+	MaxSchema     = 16 << 10 // bytes
+	MaxScopeName  = 64       // bytes
+)
+
+// CatalogueEntry is an event type or a scope of one organization.
+type CatalogueEntry struct {
+	OrganizationID ID
+	Kind           CatalogueKind
+	Name           string
+	Description    string
+	Sample         []byte // an example of an event's data, a JSON object; of event types only
+	Schema         []byte // the JSON Schema of an event's data, empty where there is none; of event types only
+	// Revision is the place of the last change in the one sequence of all changes of all rules.
+	Revision  int64
+	CreatedAt time.Time
+	UpdatedAt time.Time // zero until the first change
+	Deleted   bool      // a tombstone: only in what changed since a revision
+}
 
 // EventType is a kind of event that may be published and subscribed to.
 type EventType struct {
@@ -52,6 +90,23 @@ func NewCatalogue(types []EventType, scopes []Scope) *Catalogue {
 
 // BuiltinCatalogue is the catalogue of the event types and scopes that come with the product.
 func BuiltinCatalogue() *Catalogue { return NewCatalogue(builtinEventTypes, builtinScopes) }
+
+// With is the catalogue together with entries of an organization's own.
+func (c *Catalogue) With(own []CatalogueEntry) *Catalogue {
+	if len(own) == 0 {
+		return c
+	}
+	types, scopes := slices.Clone(c.types), slices.Clone(c.scopeList)
+	for _, e := range own {
+		switch e.Kind {
+		case KindEventType:
+			types = append(types, EventType{e.Name, FamilyCustom, e.Description})
+		case KindScope:
+			scopes = append(scopes, Scope{e.Name, e.Description, true})
+		}
+	}
+	return NewCatalogue(types, scopes)
+}
 
 // Types lists the event types in the order of the catalogue.
 func (c *Catalogue) Types() []EventType { return slices.Clone(c.types) }

@@ -85,6 +85,7 @@ const (
 	ReasonDeleted      Reason = "subscription_deleted"
 	ReasonDisabled     Reason = "subscription_disabled"
 	ReasonAutoRetryOff Reason = "auto_retry_off"
+	ReasonDataRemoved  Reason = "data_removed" // its event's data, or all of its entity, was removed by request
 )
 
 // AttemptReasons lists every reason for which an attempt can fail.

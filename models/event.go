@@ -33,6 +33,9 @@ type Event struct {
 	// Fingerprint condenses what the producer sent. A second event under the same id or key but with another fingerprint is a
 	// conflict rather than a duplicate. It is set only where Chosen or IdempotencyKey is.
 	Fingerprint [16]byte
+	// TypeRevision is the revision of the organization's own event type by which the event was checked before it was accepted, 0
+	// where the type is built in. The router refuses an event whose type has changed since with code stale.
+	TypeRevision int64
 }
 
 // Test reports whether the event is a sample that was sent to one subscription because somebody asked for it.

@@ -166,3 +166,43 @@ func TestTerminalStatuses(t *testing.T) {
 	}
 	require.Equal(t, []models.DeliveryStatus{models.StatusDelivered, models.StatusFailed, models.StatusCanceled}, terminal)
 }
+
+func TestSamples(t *testing.T) {
+	t.Parallel()
+	for _, e := range models.BuiltinCatalogue().Types() {
+		sample := models.Sample(e.Name)
+		var data map[string]any
+		require.NoError(t, json.Unmarshal(sample, &data), e.Name)
+		require.NotContains(t, string(sample), "<", e.Name)
+		switch family, _, _ := strings.Cut(e.Name, "."); {
+		case e.Family == models.FamilyDocumenso:
+			require.Contains(t, data, "envelopeId", e.Name)
+			require.Equal(t, data["recipients"], data["Recipient"], e.Name)
+		case family == "signature_request":
+			require.Len(t, data, 1, e.Name)
+			require.Contains(t, data, "signature_request", e.Name)
+		case family == "signer", family == "approver":
+			require.Contains(t, data, "signature_request", e.Name)
+			require.Contains(t, data, family, e.Name)
+		default:
+			require.NotEmpty(t, data, e.Name)
+		}
+	}
+	require.Nil(t, models.Sample("invoice.paid"))
+	require.Contains(t, string(models.Sample("signature_request.done")), `"status":"done"`)
+	require.Contains(t, string(models.Sample("document.completed")), `"status":"COMPLETED"`)
+}
+
+func TestOwnEntriesJoinTheCatalogue(t *testing.T) {
+	t.Parallel()
+	builtin := models.BuiltinCatalogue()
+	own := builtin.With([]models.CatalogueEntry{
+		{Kind: models.KindEventType, Name: "invoice.paid"}, {Kind: models.KindScope, Name: "letter"},
+	})
+	require.True(t, own.Reaches("invoice.*"))
+	require.False(t, builtin.Reaches("invoice.*"))
+	scope, ok := own.Scope("letter")
+	require.True(t, ok)
+	require.True(t, scope.Subscribable)
+	require.Same(t, builtin, builtin.With(nil))
+}

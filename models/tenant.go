@@ -107,6 +107,17 @@ type Ledger struct {
 	ByStatus       map[DeliveryStatus]int64
 }
 
+// EntityRemoval is how far the removal of an entity's events has come.
+type EntityRemoval struct {
+	OrganizationID ID
+	EntityKey      string
+	RequestedAt    time.Time
+	Events         int64 // removed so far
+	Deliveries     int64 // removed so far, with their attempts
+	Canceled       int64 // deliveries among them that were live
+	Done           bool  // nothing is left
+}
+
 // Balanced reports whether the ledger adds up.
 func (l Ledger) Balanced() bool {
 	var sum int64

@@ -87,6 +87,10 @@ func (c *committer) match(s *submission) int {
 	for i := range s.items {
 		it := &s.items[i]
 		e := &it.accepted.Event
+		if it.outdated = o.Types != nil && o.Types.TypeRevision(e.OrganizationID, e.Name) != e.TypeRevision; it.outdated {
+			it.subs, it.accepted.Deliveries, e.Matched = nil, nil, 0
+			continue
+		}
 		from := len(c.subs)
 		c.subs = o.Matcher.Match(e, c.subs)
 		it.subs = c.subs[from:len(c.subs):len(c.subs)]
@@ -222,8 +226,13 @@ func (c *committer) saveOnce(ctx context.Context, batch []*submission) ([]models
 	for _, s := range batch {
 		revision = min(revision, s.revision)
 		for i := range s.items {
-			c.accepted = append(c.accepted, s.items[i].accepted)
+			if !s.items[i].outdated {
+				c.accepted = append(c.accepted, s.items[i].accepted)
+			}
 		}
+	}
+	if len(c.accepted) == 0 {
+		return nil, nil
 	}
 	outcomes, err := c.r.o.Outbox.SaveEvents(ctx, revision, c.accepted)
 	if err != nil {
@@ -254,7 +263,7 @@ func (c *committer) settle(ctx context.Context, batch []*submission, outcomes []
 	var overflow []models.ID
 	rest := outcomes
 	for _, s := range batch {
-		s.outcomes, rest = rest[:len(s.items):len(s.items)], rest[len(s.items):]
+		rest = s.take(rest)
 		for i := range s.items {
 			it := &s.items[i]
 			if o := &s.outcomes[i]; o.Err != nil || o.Receipt.Duplicate {
@@ -283,6 +292,30 @@ func (c *committer) settle(ctx context.Context, batch []*submission, outcomes []
 	for _, s := range batch {
 		c.answer(ctx, s)
 	}
+}
+
+// take gives a submission its outcomes, the first of those of a batch, and returns the rest.
+func (s *submission) take(outcomes []models.Outcome) (rest []models.Outcome) {
+	n := 0
+	for i := range s.items {
+		if !s.items[i].outdated {
+			n++
+		}
+	}
+	if n == len(s.items) {
+		s.outcomes = outcomes[:n:n]
+		return outcomes[n:]
+	}
+	stored := outcomes[:n]
+	s.outcomes = make([]models.Outcome, len(s.items))
+	for i := range s.items {
+		if s.items[i].outdated {
+			s.outcomes[i].Err = models.Errorf(models.CodeStale, "The type of the event has changed. Publish the event again.")
+			continue
+		}
+		s.outcomes[i], stored = stored[0], stored[1:]
+	}
+	return outcomes[n:]
 }
 
 // refuse answers submissions with an error.

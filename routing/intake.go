@@ -29,6 +29,7 @@ type item struct {
 	accepted *models.Accepted
 	subs     []*models.Subscription // that matched, one for each of its deliveries
 	enqueued int                    // deliveries that were handed over
+	outdated bool                   // checked by an event type that has changed since: it is not stored
 }
 
 // intake is where submissions wait for a commit: first come, first served, bounded, without a timer. A committer that is free

@@ -15,9 +15,17 @@ type Source interface {
 	ChangedSince(ctx context.Context, revision int64) ([]*models.Subscription, error)
 }
 
+// Beside is more of the rules, kept at the same revision. It is implemented by *catalogue.Book.
+type Beside interface {
+	// Refresh applies what has changed and returns a revision of the source that it has reached, with everything that was committed
+	// before the call.
+	Refresh(ctx context.Context) (revision int64, err error)
+}
+
 // Matcher keeps an [Index] at the source's revision.
 type Matcher struct {
 	source   Source
+	beside   Beside // nil where there is none
 	index    *Index
 	revision atomic.Int64 // every change up to here is in the index
 	loaded   atomic.Bool
@@ -30,6 +38,12 @@ type Matcher struct {
 // NewMatcher makes a matcher that knows nothing until its first Refresh.
 func NewMatcher(source Source) *Matcher {
 	return &Matcher{source: source, index: NewIndex(), turn: make(chan struct{}, 1)}
+}
+
+// With lets rules that lie beside the subscriptions be refreshed together with them. It is called before the first Refresh.
+func (m *Matcher) With(beside Beside) *Matcher {
+	m.beside = beside
+	return m
 }
 
 // Refresh loads what changed and applies it. Everything that was committed before the call is in the index when it returns nil.
@@ -94,6 +108,9 @@ func (m *Matcher) Subscription(id models.ID) (*models.Subscription, bool) {
 
 func (m *Matcher) load(ctx context.Context) error {
 	from := m.revision.Load()
+	if m.beside != nil {
+		return m.loadBoth(ctx, from)
+	}
 	changed, err := m.source.ChangedSince(ctx, from)
 	if err != nil {
 		return err
@@ -102,6 +119,22 @@ func (m *Matcher) load(ctx context.Context) error {
 		return m.loadTombstones(ctx)
 	}
 	m.advance(m.apply(changed))
+	return nil
+}
+
+// loadBoth loads the subscriptions after what lies beside them. The revision of the latter, which is read first, is one that both have
+// reached then; a change of either that has come since is found by the next load.
+func (m *Matcher) loadBoth(ctx context.Context, from int64) error {
+	revision, err := m.beside.Refresh(ctx)
+	if err != nil {
+		return err
+	}
+	changed, err := m.source.ChangedSince(ctx, from)
+	if err != nil {
+		return err
+	}
+	m.apply(changed)
+	m.advance(revision)
 	return nil
 }
 

@@ -41,6 +41,13 @@ type Handover interface {
 	Overflow(subs []models.ID)
 }
 
+// Types knows the event types that organizations have made themselves. It is implemented by *catalogue.Book, and is never behind the
+// revision of the matcher.
+type Types interface {
+	// TypeRevision is the revision of an organization's own event type, 0 where it has none of the name.
+	TypeRevision(org models.ID, name string) int64
+}
+
 // The defaults of [RouterOptions].
 const (
 	defaultBatchEvents     = 512
@@ -59,6 +66,9 @@ type RouterOptions struct {
 	Now      func() time.Time
 	NewID    func() models.ID // time-ordered
 	Logger   *slog.Logger     // one line for each accepted event, at level debug
+	// Types refuses, with code stale, events whose TypeRevision is not that of their type any more: they have to be checked again.
+	// nil refuses none.
+	Types Types
 
 	Committers int // how many commits may run side by side; default 1
 

@@ -35,6 +35,25 @@ func (s *Store) Workspaces(ctx context.Context, org, after models.ID, limit int)
 	return list, nil
 }
 
+// Workspace reads one workspace; the code is not_found where there is none.
+func (s *Store) Workspace(ctx context.Context, org, id models.ID) (models.Workspace, error) {
+	var row workspaceRow
+	err := s.reader(ctx).Where("organization_id = ? AND id = ?", uid(org), uid(id)).Take(&row).Error
+	return row.model(), wrap("read workspace", err)
+}
+
+// RenameWorkspace changes the name of a workspace; the code is not_found where there is none.
+func (s *Store) RenameWorkspace(ctx context.Context, org, id models.ID, name string) (models.Workspace, error) {
+	var row workspaceRow
+	err := s.tx(ctx, func(tx *gorm.DB) error {
+		if err := tx.Exec("UPDATE workspaces SET name = ? WHERE organization_id = ? AND id = ?", name, uid(org), uid(id)).Error; err != nil {
+			return err
+		}
+		return tx.Where("organization_id = ? AND id = ?", uid(org), uid(id)).Take(&row).Error
+	})
+	return row.model(), wrap("rename workspace", err)
+}
+
 // DeleteWorkspace removes a workspace. The code is conflict, with the ids in the message, while subscriptions name it.
 func (s *Store) DeleteWorkspace(ctx context.Context, org, id models.ID) error {
 	err := s.tx(ctx, func(tx *gorm.DB) error {

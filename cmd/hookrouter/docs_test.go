@@ -39,7 +39,7 @@ func TestDocumentedReasonsAndStatuses(t *testing.T) {
 	for _, r := range models.AttemptReasons() {
 		require.Contains(t, text, "| `"+string(r)+"` |")
 	}
-	for _, r := range []models.Reason{models.ReasonDeleted, models.ReasonDisabled, models.ReasonAutoRetryOff} {
+	for _, r := range []models.Reason{models.ReasonDeleted, models.ReasonDisabled, models.ReasonAutoRetryOff, models.ReasonDataRemoved} {
 		require.Contains(t, text, "`"+string(r)+"`")
 	}
 	for _, match := range regexp.MustCompile(`(?m)^    (\w+) --> (\w+):`).FindAllStringSubmatch(text, -1) {

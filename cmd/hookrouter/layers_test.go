@@ -21,6 +21,7 @@ var layers = map[string][]string{
 	"delivery":                {"models", "signing", "delivery/format", "delivery/egress"},
 	"delivery/deliverytest":   {"models", "signing", "delivery"},
 	"routing":                 {"models"},
+	"catalogue":               {"models"},
 	"store":                   {"models"},
 	"store/storetest":         {"models", "store", "store/storetest/cluster"},
 	"store/storetest/cluster": {},
@@ -30,7 +31,7 @@ var layers = map[string][]string{
 	"handlers/metrics":        {"models"},
 	"cmd/hookreceiver":        {"signing"},
 	"cmd/hookbench":           {"models", "routing", "store", "store/storetest/cluster"},
-	"cmd/hookrouter":          {"models", "signing", "delivery", "delivery/format", "delivery/egress", "routing", "sandbox", "store", "handlers", "handlers/admin", "handlers/metrics"},
+	"cmd/hookrouter":          {"models", "signing", "catalogue", "delivery", "delivery/format", "delivery/egress", "routing", "sandbox", "store", "handlers", "handlers/admin", "handlers/metrics"},
 }
 
 // TestLayers holds the picture in docs/architecture.md against the imports of all files but tests.

@@ -45,6 +45,10 @@ func (s *server) maintain(ctx context.Context) {
 // ledger sums them up. The same run removes secrets whose rotation is over.
 const foldEvery = "@every 1m"
 
+// removalTime is for how long each run works on each entity that is being removed. The rest is left to the next run.
+const removalTime = 20 * time.Second
+
+// fold is what is done every minute: the ledger, and entities that are being removed.
 func (s *server) fold(ctx context.Context) {
 	if done, err := s.db.FinishRotations(ctx, time.Now()); err != nil && ctx.Err() == nil {
 		s.log.WarnContext(ctx, "rotations.late", "error", err)
@@ -53,6 +57,13 @@ func (s *server) fold(ctx context.Context) {
 	}
 	if err := s.db.FoldLedger(ctx); err != nil && ctx.Err() == nil {
 		s.log.WarnContext(ctx, "ledger.late", "error", err)
+	}
+	removed, err := s.db.RemoveEntities(ctx, time.Now(), removalTime)
+	if err != nil && ctx.Err() == nil {
+		s.log.WarnContext(ctx, "entities.late", "error", err)
+	}
+	if removed > 0 {
+		s.log.InfoContext(ctx, "entities.removed", "events", removed)
 	}
 }
 

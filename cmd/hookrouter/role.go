@@ -84,7 +84,7 @@ func (s *server) wireAccept() error {
 	}
 	var err error
 	s.router, err = routing.NewRouter(routing.RouterOptions{
-		Matcher: s.matcher, Outbox: s.outbox(), Handover: handover, Committers: s.db.Committers(),
+		Matcher: s.matcher, Outbox: s.outbox(), Handover: handover, Types: s.book, Committers: s.db.Committers(),
 		Now: time.Now, NewID: newID, Logger: s.log,
 	})
 	return err

@@ -16,6 +16,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"hookrouter/catalogue"
 	"hookrouter/delivery"
 	"hookrouter/delivery/egress"
 	"hookrouter/delivery/format"
@@ -72,6 +73,7 @@ type server struct {
 	log    *slog.Logger
 
 	mark       models.ID // by which this process's hints are known
+	book       *catalogue.Book
 	matcher    *routing.Matcher
 	dispatcher *delivery.Dispatcher // nil where nothing is sent, like retrier
 	retrier    *delivery.Retrier
@@ -142,7 +144,8 @@ func (s *server) wire(address string) error {
 	if s.folding, err = delivery.NewSchedule(foldEvery, time.Now(), s.log, s.fold); err != nil {
 		return fmt.Errorf("ledger: %w", err)
 	}
-	s.matcher = routing.NewMatcher(s.db)
+	s.book = catalogue.NewBook(s.db)
+	s.matcher = routing.NewMatcher(s.db).With(s.book)
 	if s.config.Role.sends() {
 		if err := s.wireDelivery(guard, own, address); err != nil {
 			return err
@@ -198,6 +201,7 @@ func (s *server) api(guard *egress.Policy, own *egress.Own) (http.Handler, error
 		Store:             s.db,
 		Rules:             s.matcher,
 		Endpoints:         egress.OwnChecker{Policy: guard, Own: own},
+		Types:             s.book,
 		BodyOf:            bodyOf,
 		Formats:           format.List{},
 		Planner:           planner,

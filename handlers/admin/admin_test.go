@@ -15,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"hookrouter/catalogue"
 	"hookrouter/delivery/format"
 	"hookrouter/handlers"
 	"hookrouter/models"
@@ -128,6 +129,7 @@ func setup(t *testing.T, token string) *world {
 	require.NoError(t, err)
 	box := sandbox.New(newID, now)
 	w.handler, err = handlers.New(handlers.Options{
+		Types:   catalogue.NewBook(nil),
 		Samples: box, Scenarios: box, InboxAddress: func(string) string { return "" },
 		VerdictOf: func(*models.Subscription, http.Header, []byte) models.Verdict { return models.VerdictUnknown },
 		Accepter:  w.store, Store: w.store, Rules: w.store, Endpoints: w.store, NewID: newID, Now: now,

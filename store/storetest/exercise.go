@@ -36,6 +36,7 @@ func Exercise(t *testing.T, url func(testing.TB) string) {
 		{"retention", retentionTests()},
 		{"inboxes", inboxTests()},
 		{"rules", ruleTests()},
+		{"catalogue", catalogueTests()},
 		{"model", modelTests()},
 	}
 	for _, g := range groups {

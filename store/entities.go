@@ -1,0 +1,280 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"gorm.io/gorm"
+
+	"hookrouter/models"
+)
+
+// An entity is removed in steps, each a small transaction: its next events lose their deliveries, attempts and keys and then go
+// themselves, oldest first. What is live is canceled first, in the ledger too; whoever has such a delivery in hand finds it fenced when
+// it comes to record. The job is a row that counts with each step, so any instance goes on with it after a restart.
+
+const (
+	// removalEvents and removalDeliveries are the most that one step takes. Failure policy: small, because on SQLite a step has the
+	// one writer and on Postgres it has rows locked that attempts are recorded in.
+	removalEvents     = 50
+	removalDeliveries = 500
+	// removalGrace is how long after the cut a job looks again. Failure policy: an event is stamped before its commit, which may come
+	// later by as long as a commit and its wait take.
+	removalGrace = time.Minute
+)
+
+// removalRow is an entity that is being removed.
+type removalRow struct {
+	OrganizationID uid `gorm:"primaryKey"`
+	EntityKey      string
+	RequestedAt    int64
+	CutAt          int64 // events accepted up to here go
+	Events         int64
+	Deliveries     int64
+	Canceled       int64
+}
+
+func (removalRow) TableName() string { return "entity_removals" }
+
+func (r *removalRow) model(done bool) models.EntityRemoval {
+	return models.EntityRemoval{
+		OrganizationID: models.ID(r.OrganizationID), EntityKey: r.EntityKey, RequestedAt: instant(r.RequestedAt), Events: r.Events,
+		Deliveries: r.Deliveries, Canceled: r.Canceled, Done: done,
+	}
+}
+
+// RemoveEntity asks for the removal of what an organization has of an entity up to now, and works on it for at most a while. What is left
+// then is done by [Store.RemoveEntities]. Asking again goes on with the same job. The code is not_found where there is neither an event
+// nor a job.
+func (s *Store) RemoveEntity(ctx context.Context, org models.ID, entity string, now time.Time, most time.Duration) (models.EntityRemoval, error) {
+	const operation = "remove entity"
+	err := s.tx(ctx, func(tx *gorm.DB) error {
+		var found int64
+		err := tx.Raw(`SELECT (SELECT count(*) FROM entity_removals WHERE organization_id = ? AND entity_key = ?)
+			+ (SELECT count(*) FROM (SELECT 1 FROM events WHERE organization_id = ? AND entity_key = ? AND entity_key <> '' LIMIT 1) e)`,
+			uid(org), entity, uid(org), entity).Scan(&found).Error
+		if err != nil {
+			return err
+		}
+		if found == 0 {
+			return models.Errorf(models.CodeNotFound, "There is no event of this entity.")
+		}
+		return tx.Exec(`INSERT INTO entity_removals (organization_id, entity_key, requested_at, cut_at, events, deliveries, canceled)
+			VALUES (?, ?, ?, ?, 0, 0, 0) ON CONFLICT (organization_id, entity_key) DO UPDATE SET cut_at = excluded.cut_at`,
+			uid(org), entity, ms(now), ms(now)).Error
+	})
+	if err != nil {
+		return models.EntityRemoval{}, wrap(operation, err)
+	}
+	job, err := s.workOff(ctx, org, entity, s.now().Add(most))
+	return job, wrap(operation, err)
+}
+
+// RemoveEntities goes on with the removals that were asked for, each for at most a while, and returns how many events it removed. A job
+// ends when nothing is left and no event from before its cut can come any more.
+func (s *Store) RemoveEntities(ctx context.Context, now time.Time, most time.Duration) (int64, error) {
+	const operation = "remove entities"
+	var jobs []removalRow
+	if err := s.watcher(ctx).Order("requested_at").Limit(1000).Find(&jobs).Error; err != nil {
+		return 0, wrap(operation, err)
+	}
+	var errs []error
+	removed := int64(0)
+	for i := range jobs {
+		job, err := s.workOff(ctx, models.ID(jobs[i].OrganizationID), jobs[i].EntityKey, s.now().Add(most))
+		removed += max(job.Events-jobs[i].Events, 0)
+		if err == nil && job.Done {
+			err = s.writer(ctx).Exec("DELETE FROM entity_removals WHERE organization_id = ? AND entity_key = ? AND cut_at < ?",
+				jobs[i].OrganizationID, jobs[i].EntityKey, ms(now.Add(-removalGrace))).Error
+		}
+		errs = append(errs, err)
+	}
+	return removed, wrap(operation, errors.Join(errs...))
+}
+
+// workOff takes steps of a job until it is done or the time is over.
+func (s *Store) workOff(ctx context.Context, org models.ID, entity string, until time.Time) (models.EntityRemoval, error) {
+	p := newPace(s.now)
+	for {
+		var job removalRow
+		var done, passed bool
+		err := p.step(ctx, func(int) error {
+			return s.tx(ctx, func(tx *gorm.DB) error {
+				var jobs []removalRow
+				err := tx.Raw("SELECT * FROM entity_removals WHERE organization_id = ? AND entity_key = ? "+s.dialect.lock(), uid(org), entity).
+					Scan(&jobs).Error
+				if err != nil || len(jobs) == 0 {
+					job, done = removalRow{OrganizationID: uid(org), EntityKey: entity}, true // it has ended meanwhile
+					return err
+				}
+				job = jobs[0]
+				done, passed, err = s.removeSome(tx, &job)
+				return err
+			})
+		})
+		if err != nil || done || passed || !s.now().Before(until) {
+			return job.model(done), err
+		}
+	}
+}
+
+// entityEvent is what a step needs to know of an event.
+type entityEvent struct {
+	Ref        uid
+	ID         uid
+	AcceptedAt int64
+}
+
+// removeSome is one step. passed says that others have rows locked, so that it is better to come back later.
+func (s *Store) removeSome(tx *gorm.DB, job *removalRow) (done, passed bool, err error) {
+	var events []entityEvent
+	err = tx.Raw(`SELECT ref, id, accepted_at FROM events WHERE organization_id = ? AND entity_key = ? AND entity_key <> ''
+		AND accepted_at <= ? ORDER BY ref LIMIT ?`, job.OrganizationID, job.EntityKey, job.CutAt, removalEvents).Scan(&events).Error
+	if err != nil || len(events) == 0 {
+		return err == nil, false, err
+	}
+	room := removalDeliveries
+	for _, e := range events {
+		found, canceled, err := s.takeDeliveries(tx, job.OrganizationID, e.Ref, room)
+		if err != nil {
+			return false, false, err
+		}
+		if err := s.removeDeliveries(tx, job.OrganizationID, found); err != nil {
+			return false, false, err
+		}
+		job.Deliveries += int64(len(found))
+		job.Canceled += canceled
+		room -= len(found)
+		if room <= 0 {
+			break
+		}
+		gone, err := s.removeEvent(tx, job.OrganizationID, e)
+		if err != nil {
+			return false, false, err
+		}
+		if !gone {
+			passed = true
+			break
+		}
+		job.Events++
+	}
+	err = tx.Exec("UPDATE entity_removals SET events = ?, deliveries = ?, canceled = ? WHERE organization_id = ? AND entity_key = ?",
+		job.Events, job.Deliveries, job.Canceled, job.OrganizationID, job.EntityKey).Error
+	return false, passed, err
+}
+
+// takeDeliveries locks up to limit deliveries of an event, but for those that others have locked, and cancels the live ones.
+func (s *Store) takeDeliveries(tx *gorm.DB, org, ref uid, limit int) (ids []models.ID, canceled int64, err error) {
+	first, last := models.DeliveryIDs(models.ID(ref))
+	var rows []deliveryRow
+	err = tx.Raw("SELECT id, status FROM deliveries WHERE organization_id = ? AND id >= ? AND id <= ? AND event_ref = ? ORDER BY id LIMIT ? "+
+		s.dialect.skipLocked(), org, uid(first), uid(last), ref, limit).Scan(&rows).Error
+	if err != nil {
+		return nil, 0, err
+	}
+	for i := range rows {
+		ids = append(ids, models.ID(rows[i].ID))
+	}
+	canceled, err = s.cancelLive(tx, models.ID(org), rows)
+	return ids, canceled, err
+}
+
+// cancelLive cancels those of an event's locked deliveries that have not ended, and returns how many.
+func (s *Store) cancelLive(tx *gorm.DB, org models.ID, rows []deliveryRow) (int64, error) {
+	var live []models.ID
+	var moved entries
+	for i := range rows {
+		if !rows[i].Status.Terminal() {
+			live = append(live, models.ID(rows[i].ID))
+			moved.move(org, rows[i].Status, models.StatusCanceled)
+		}
+	}
+	if len(live) == 0 {
+		return 0, nil
+	}
+	from, to := bounds(live)
+	err := tx.Exec(`UPDATE deliveries SET status = 'canceled', reason = ?, due_at = 0, owed = FALSE, updated_at = ?
+		WHERE organization_id = ? AND id >= ? AND id < ? AND ?`,
+		models.ReasonDataRemoved, ms(s.now()), uid(org), uid(from), uid(to), s.dialect.idIn("id", live)).Error
+	if err != nil {
+		return 0, err
+	}
+	return int64(len(live)), s.dialect.enter(tx, moved.list)
+}
+
+// removeDeliveries removes ended deliveries of one event with their attempts. They stay counted in the ledger, as those that retention
+// removes do.
+func (s *Store) removeDeliveries(tx *gorm.DB, org uid, ids []models.ID) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	from, to := bounds(ids)
+	for _, t := range [...]struct{ table, key string }{
+		{"attempts", "delivery_id"}, {"payload_debts", "delivery_id"}, {"deliveries", "id"},
+	} {
+		err := tx.Exec("DELETE FROM "+t.table+" WHERE organization_id = ? AND "+t.key+" >= ? AND "+t.key+" < ? AND ?",
+			org, uid(from), uid(to), s.dialect.idIn(t.key, ids)).Error
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// removeEvent removes an event and its keys, unless a delivery of it is left. Its keys were made at the instant that it was accepted at,
+// by which there is an index.
+func (s *Store) removeEvent(tx *gorm.DB, org uid, e entityEvent) (gone bool, err error) {
+	first, last := models.DeliveryIDs(models.ID(e.Ref))
+	result := tx.Exec(`DELETE FROM events WHERE organization_id = ? AND ref = ?
+		AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.organization_id = ? AND d.id >= ? AND d.id <= ? AND d.event_ref = ?)`,
+		org, e.Ref, org, uid(first), uid(last), e.Ref)
+	if result.Error != nil || result.RowsAffected == 0 {
+		return false, result.Error
+	}
+	return true, tx.Exec("DELETE FROM event_keys WHERE created_at = ? AND organization_id = ? AND event_ref = ?", e.AcceptedAt, org, e.Ref).Error
+}
+
+// ExpungePayload empties an event's data and what its attempts hold of it: headers and bodies. Live deliveries are canceled first, since
+// there is nothing left to send. The event and its deliveries stay. The code is not_found where there is no such event.
+func (s *Store) ExpungePayload(ctx context.Context, org, ref models.ID) error {
+	attempts := payloadTables()[stepAttempts]
+	err := s.tx(ctx, func(tx *gorm.DB) error {
+		// The data goes first, under the event's lock: what would make a delivery of it from now on finds none.
+		result := tx.Exec("UPDATE events SET data = '' WHERE organization_id = ? AND ref = ?", uid(org), uid(ref))
+		if result.Error == nil && result.RowsAffected == 0 {
+			return gorm.ErrRecordNotFound
+		}
+		if result.Error != nil {
+			return result.Error
+		}
+		first, last := models.DeliveryIDs(ref)
+		for from := first; ; {
+			n, next, err := s.cancelFrom(tx, org, ref, from, last)
+			if err != nil {
+				return err
+			}
+			if n == 0 {
+				break
+			}
+			from = next
+		}
+		return tx.Exec("UPDATE attempts SET "+attempts.set+` WHERE organization_id = ? AND delivery_id >= ? AND delivery_id <= ?
+			AND delivery_id IN (SELECT id FROM deliveries d WHERE d.organization_id = ? AND d.id >= ? AND d.id <= ? AND d.event_ref = ?)`,
+			uid(org), uid(first), uid(last), uid(org), uid(first), uid(last), uid(ref)).Error
+	})
+	return wrap("expunge payload", err)
+}
+
+// cancelFrom cancels the next live deliveries of an event and returns how many it came past, and where to go on. It waits for those that
+// others have locked: unlike a removal it does not come back.
+func (s *Store) cancelFrom(tx *gorm.DB, org, ref, from, last models.ID) (n int, next models.ID, err error) {
+	var rows []deliveryRow
+	err = tx.Raw("SELECT id, status FROM deliveries WHERE organization_id = ? AND id >= ? AND id <= ? AND event_ref = ? ORDER BY id LIMIT ? "+
+		s.dialect.lock(), uid(org), uid(from), uid(last), uid(ref), removalDeliveries).Scan(&rows).Error
+	if err != nil || len(rows) == 0 {
+		return 0, from, err
+	}
+	_, err = s.cancelLive(tx, org, rows)
+	return len(rows), successor(models.ID(rows[len(rows)-1].ID)), err
+}
