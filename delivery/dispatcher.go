@@ -16,14 +16,16 @@ type Dispatcher struct {
 	o        Options
 	recorder *recorder
 	member   *membership
+	health   *health       // nil without Conditions
 	wake     chan struct{} // holds at most one: look for work in the database
 
 	mu       sync.Mutex
 	board    board
-	returns  []models.Delivery  // owned but not to be sent by us: the feeder gives them back
-	active   map[models.ID]bool // being sent; true for what was handed over
-	resting  int                // workers that wait for a task
-	handed   chan task          // to those that rest; closed by the drain
+	returns  []models.Delivery      // owned but not to be sent by us: the feeder gives them back
+	outflows map[models.ID]*outflow // drains that this instance does
+	active   map[models.ID]bool     // being sent; true for what was handed over
+	resting  int                    // workers that wait for a task
+	handed   chan task              // to those that rest; closed by the drain
 	draining bool
 	started  bool
 	stopped  chan struct{} // closed when Stop has done its work; nil until it begins
@@ -41,8 +43,12 @@ func NewDispatcher(o Options) (*Dispatcher, error) {
 	if err := o.prepare(); err != nil {
 		return nil, err
 	}
-	d := &Dispatcher{o: o, wake: make(chan struct{}, 1), board: newBoard(&o), active: make(map[models.ID]bool), handed: make(chan task, keepWorkers)}
+	d := &Dispatcher{o: o, wake: make(chan struct{}, 1), board: newBoard(&o), active: make(map[models.ID]bool), outflows: make(map[models.ID]*outflow), handed: make(chan task, keepWorkers)}
 	d.recorder = newRecorder(&d.o)
+	if o.Conditions != nil {
+		d.health = newHealth(&d.o)
+		d.recorder.after = d.health.observe
+	}
 	d.member = newMembership(&d.o, d.fenced, d.revived, d.oldest)
 	return d, nil
 }
@@ -157,6 +163,7 @@ func (d *Dispatcher) next(now time.Time) (task, bool) {
 	t, ok := d.board.next(now, d.sleep)
 	if ok {
 		d.active[t.job.Delivery.ID] = handedOver(&t.job.Delivery)
+		d.flows(&t)
 	}
 	return t, ok
 }
@@ -192,6 +199,7 @@ func (d *Dispatcher) sleep(l *lane, wait time.Duration) {
 func (d *Dispatcher) fenced(int64) {
 	d.mu.Lock()
 	dropped := len(d.board.drop())
+	clear(d.outflows)
 	d.lost += uint64(dropped)
 	d.mu.Unlock()
 	d.o.Logger.Warn("instance.fenced", "dropped", dropped)

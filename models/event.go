@@ -28,6 +28,8 @@ type Event struct {
 	// Fingerprint condenses what the producer sent. A second event under the same id or key but with another fingerprint is a
 	// conflict rather than a duplicate. It is set only where Chosen or IdempotencyKey is.
 	Fingerprint [16]byte
+	// NotTo is an endpoint that the event must not be sent to, because the event is about it. It is not stored.
+	NotTo string
 }
 
 // Accepted is an event with a delivery for each subscription that matched it: what one commit makes durable.

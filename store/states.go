@@ -59,7 +59,11 @@ func (s *Store) stateRow(table string, sub *models.Subscription) (stateRow, erro
 }
 
 func (s *Store) current(row *subscriptionRow) (*models.Subscription, error) {
-	return s.state(row.TableName(), models.ID(row.OrganizationID), models.ID(row.ID), &row.State)
+	sub, err := s.state(row.TableName(), models.ID(row.OrganizationID), models.ID(row.ID), &row.State)
+	if sub != nil { // also beside a sealedError
+		sub.SuspendedAt, sub.StateReason = instant(row.SuspendedAt), row.StateReason
+	}
+	return sub, err
 }
 
 // state is the reverse of stateRow. Where a secret can't be opened, there is a [sealedError] and the subscription without secrets.

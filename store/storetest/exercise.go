@@ -31,6 +31,7 @@ func Exercise(t *testing.T, url func(testing.TB) string) {
 		{"queue", queueTests()},
 		{"instances", instanceTests()},
 		{"cancel", cancelTests()},
+		{"suspension", suspensionTests()},
 		{"listing", listingTests()},
 		{"retention", retentionTests()},
 		{"model", modelTests()},
