@@ -36,6 +36,8 @@ func (a *api) routes() []route {
 		{http.MethodGet, "/v3/webhooks/:webhook", read, anyEnvironment, a.getWebhook},
 		{http.MethodPatch, "/v3/webhooks/:webhook", manage, anyEnvironment, a.updateWebhook},
 		{http.MethodDelete, "/v3/webhooks/:webhook", manage, anyEnvironment, a.deleteWebhook},
+		{http.MethodPost, "/v3/webhooks/:webhook/suspend", manage, anyEnvironment, a.suspendWebhook},
+		{http.MethodPost, "/v3/webhooks/:webhook/resume", manage, anyEnvironment, a.resumeWebhook},
 
 		{http.MethodPost, "/v3/events", publish, anyEnvironment, a.createEvent},
 		{http.MethodPost, "/v3/events/batch", publish, anyEnvironment, a.createEvents},

@@ -54,6 +54,9 @@ type Subscriptions interface {
 	UpdateSubscription(ctx context.Context, org, id models.ID, by models.ID, now time.Time,
 		change func(*models.Subscription) error) (*models.Subscription, error)
 	DeleteSubscription(ctx context.Context, org, id models.ID, by models.ID, now time.Time) error
+	// SuspendSubscription and ResumeSubscription report whether they changed anything. Code conflict: it is disabled.
+	SuspendSubscription(ctx context.Context, org, id models.ID, reason models.SuspendReason, now, probeAt time.Time) (*models.Subscription, bool, error)
+	ResumeSubscription(ctx context.Context, org, id models.ID, byHand bool) (*models.Subscription, bool, error)
 	SubscriptionVersion(ctx context.Context, org, id models.ID, version int) (*models.Subscription, error)
 }
 

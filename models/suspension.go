@@ -1,6 +1,7 @@
 package models
 
 import (
+	"net/url"
 	"strings"
 	"time"
 )
@@ -53,6 +54,16 @@ type Suspension struct {
 
 // MaxParkedCount is up to how many parked deliveries are counted for an operator. Counting goes through them one by one.
 const MaxParkedCount = 10_000
+
+// PublicEndpoint is an endpoint without what may be a credential: user, query and fragment.
+func PublicEndpoint(endpoint string) string {
+	u, err := url.Parse(endpoint)
+	if err != nil {
+		return ""
+	}
+	u.User, u.RawQuery, u.ForceQuery, u.Fragment = nil, "", false, ""
+	return u.String()
+}
 
 // OperationalPrefix begins the names of events about the router itself. Only the router publishes them, and only subscriptions that name
 // them get them: "*" does not.
