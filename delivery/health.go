@@ -187,7 +187,7 @@ func (h *health) judge(ctx context.Context, now time.Time, sub *models.Subscript
 
 func (h *health) suspend(ctx context.Context, now time.Time, sub *models.Subscription, reason models.SuspendReason, r *report, c models.Condition) {
 	next, changed, err := h.o.Conditions.SuspendSubscription(ctx, sub.OrganizationID, sub.ID, reason, now, now.Add(probeWait(0)))
-	if !h.settled(ctx, "endpoint.suspend", next, err) || !changed {
+	if !h.settled(ctx, "suspended", next, err) || !changed {
 		return
 	}
 	h.o.Logger.Warn("endpoint.suspended", "subscription", sub.ID, "reason", reason, "failures", c.Failures)
@@ -201,7 +201,7 @@ func (h *health) suspend(ctx context.Context, now time.Time, sub *models.Subscri
 
 func (h *health) resume(ctx context.Context, now time.Time, sub *models.Subscription) {
 	next, changed, err := h.o.Conditions.ResumeSubscription(ctx, sub.OrganizationID, sub.ID, false)
-	if !h.settled(ctx, "endpoint.resume", next, err) || !changed {
+	if !h.settled(ctx, "active", next, err) || !changed {
 		return
 	}
 	h.o.Logger.Info("endpoint.resumed", "subscription", sub.ID, "suspended_for", now.Sub(sub.SuspendedAt))
@@ -210,12 +210,12 @@ func (h *health) resume(ctx context.Context, now time.Time, sub *models.Subscrip
 
 // settled lets this instance follow a change at once: what is about to be sent asks the directory. Other instances learn of it by their
 // next sweep, or by the next event that they accept.
-func (h *health) settled(ctx context.Context, what string, sub *models.Subscription, err error) bool {
+func (h *health) settled(ctx context.Context, to string, sub *models.Subscription, err error) bool {
 	if err == nil {
 		err = h.o.Directory.Sync(ctx, sub.Revision)
 	}
 	if err != nil && models.CodeOf(err) != models.CodeNotFound && models.CodeOf(err) != models.CodeConflict { // stopped meanwhile
-		h.o.Logger.Warn(what, "error", err)
+		h.o.Logger.Warn("endpoint.turn", "to", to, "error", err)
 	}
 	return err == nil
 }

@@ -402,10 +402,9 @@ func (w *outage) publish(id models.ID) {
 	w.q.mu.Lock()
 	w.q.put(d)
 	w.q.mu.Unlock()
-	switch job.Delivery.Status {
-	case models.StatusDelivering:
+	if job.Delivery.Status == models.StatusDelivering {
 		w.d.Deliver([]models.Job{job})
-	case models.StatusPending:
+	} else if job.Delivery.Status == models.StatusPending {
 		w.d.Overflow([]models.ID{id})
 	}
 }

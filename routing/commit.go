@@ -249,11 +249,10 @@ func (c *committer) settle(ctx context.Context, batch []*submission, outcomes []
 			}
 			for j := range it.accepted.Deliveries {
 				d, sub := &it.accepted.Deliveries[j], it.subs[j]
-				switch d.Status {
-				case models.StatusDelivering:
+				if d.Status == models.StatusDelivering {
 					jobs = append(jobs, models.Job{Delivery: *d, Event: &it.accepted.Event, Matched: sub, Current: sub})
 					it.enqueued++
-				case models.StatusPending:
+				} else if d.Status == models.StatusPending {
 					overflow = append(overflow, sub.ID)
 				}
 			}

@@ -71,10 +71,10 @@ func dueAt(status models.DeliveryStatus, due, otherwise time.Time) int64 {
 	if due.IsZero() {
 		due = otherwise
 	}
-	switch status {
-	case models.StatusPending, models.StatusRetrying:
+	switch {
+	case status == models.StatusPending, status == models.StatusRetrying:
 		return max(ms(due), 1)
-	case models.StatusParked:
+	case status == models.StatusParked:
 		return -max(ms(due), 1)
 	}
 	return 0
