@@ -404,7 +404,8 @@ func (w *outage) publish(id models.ID) {
 	w.q.mu.Unlock()
 	if job.Delivery.Status == models.StatusDelivering {
 		w.d.Deliver([]models.Job{job})
-	} else if job.Delivery.Status == models.StatusPending {
+	}
+	if job.Delivery.Status == models.StatusPending {
 		w.d.Overflow([]models.ID{id})
 	}
 }

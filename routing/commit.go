@@ -252,7 +252,8 @@ func (c *committer) settle(ctx context.Context, batch []*submission, outcomes []
 				if d.Status == models.StatusDelivering {
 					jobs = append(jobs, models.Job{Delivery: *d, Event: &it.accepted.Event, Matched: sub, Current: sub})
 					it.enqueued++
-				} else if d.Status == models.StatusPending {
+				}
+				if d.Status == models.StatusPending {
 					overflow = append(overflow, sub.ID)
 				}
 			}

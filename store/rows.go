@@ -71,13 +71,14 @@ func dueAt(status models.DeliveryStatus, due, otherwise time.Time) int64 {
 	if due.IsZero() {
 		due = otherwise
 	}
-	switch {
-	case status == models.StatusPending, status == models.StatusRetrying:
-		return max(ms(due), 1)
-	case status == models.StatusParked:
-		return -max(ms(due), 1)
+	at := max(ms(due), 1)
+	if status == models.StatusParked {
+		return -at
 	}
-	return 0
+	if status != models.StatusPending && status != models.StatusRetrying {
+		return 0
+	}
+	return at
 }
 
 type organizationRow struct {
