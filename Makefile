@@ -3,7 +3,7 @@
 GOLANGCI  := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 FUZZTIME  ?= 60s
 
-.PHONY: help run build deps test test-race test-crash test-backlog test-retention test-cluster fuzz bench bench-table lint fmt golden check up down
+.PHONY: help run build deps test test-race test-crash test-outage test-backlog test-retention test-cluster fuzz bench bench-table lint fmt golden check up down
 
 help: ## print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ test-race: deps ## run every test under the race detector (slower to build)
 
 test-crash: deps ## the long crash campaign: kill -9 under load, both databases
 	TEST_KILLS=100 go test -count=1 -timeout 60m -run 'TestCrash' -v ./cmd/hookrouter
+
+test-outage: ## an endpoint that is down for six hours under 50 events a second, in virtual time (takes half a minute)
+	TEST_OUTAGE_EVENTS=50 go test -count=1 -timeout 10m -run 'TestSixHoursDown' -v ./delivery
 
 test-cluster: deps ## the long campaign with several instances: kill, suspend, rolling restart, roles
 	TEST_CLUSTER_ROUNDS=10 go test -count=1 -timeout 60m -run 'TestCluster' -v ./cmd/hookrouter

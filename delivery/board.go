@@ -181,8 +181,8 @@ func (b *board) done(t *task, a *models.Attempt, s *models.Subscription) (shed [
 	return shed, feed
 }
 
-// follow lets a lane go by its subscription as it is now: new limits hold at once, and what the subscription stopped is taken out,
-// wherever it stands in the lane. It returns the results of that.
+// follow lets a lane go by its subscription as it is now: new limits hold at once, and what the subscription stopped, or all but a
+// probe where it is suspended, is taken out, wherever it stands in the lane. It returns the results of that.
 func (b *board) follow(l *lane, s *models.Subscription) (stopped []models.Result) {
 	rate := l.perSec
 	b.apply(l, s)
@@ -195,6 +195,11 @@ func (b *board) follow(l *lane, s *models.Subscription) (stopped []models.Result
 			if reason, ok := j.Delivery.Stopped(s); ok {
 				b.hold(l, -1, -len(j.Event.Data))
 				stopped = append(stopped, canceled(j.Delivery, reason))
+				continue
+			}
+			if s.Suspended() && !j.Probe {
+				b.hold(l, -1, -len(j.Event.Data))
+				stopped = append(stopped, parked(j.Delivery))
 				continue
 			}
 			l.queue[c].push(j)

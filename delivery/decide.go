@@ -19,6 +19,7 @@ import (
 //     depend on auto_retry.
 //   - Where a retry would be due but the subscription was deleted, disabled or had its auto_retry switched off meanwhile, the
 //     delivery is canceled with that reason.
+//   - Where it would be due but the subscription was suspended meanwhile, the delivery is parked.
 //   - Every other failure is final.
 //
 // Retry-After of a 429 or 503 postpones the retry, at most by [MaxPostpone], and never brings it forward.
@@ -33,9 +34,10 @@ func Decide(d models.Delivery, s *models.Subscription, a models.Attempt, p Polic
 		return r
 	}
 	wait, left := p.backoff(a.Number-d.Uncounted, jitter)
-	owed := !s.AutoRetry && a.Number == 1 && a.Reason == models.ReasonTimeout
+	counted := a.Number - d.Uncounted
+	owed := !s.AutoRetry && counted == 1 && a.Reason == models.ReasonTimeout
 	// A second or later attempt that nobody owed was a retry under auto_retry, so that is what it had been.
-	retries := s.AutoRetry || owed || a.Number > 1 && !d.Owed
+	retries := s.AutoRetry || owed || counted > 1 && !d.Owed
 	if !left || !retries {
 		r.Status = models.StatusFailed
 		return r
@@ -50,7 +52,39 @@ func Decide(d models.Delivery, s *models.Subscription, a models.Attempt, p Polic
 		wait = max(wait, min(a.RetryAfter, MaxPostpone))
 	}
 	r.Status, r.Owed, r.DueAt = models.StatusRetrying, owed, now.Add(wait)
+	if s.Suspended() {
+		r.Status = models.StatusParked
+	}
 	return r
+}
+
+// DecideProbe says what a probe does to its delivery: success delivers, and a failure parks it again where it was, without counting.
+// Where the endpoint answered, the delivery goes behind the others, because it may be the delivery that the receiver can't take, and the
+// next probe is to be made with another.
+func DecideProbe(d models.Delivery, s *models.Subscription, a models.Attempt, now time.Time) models.Result {
+	r := models.Result{Delivery: d, Attempt: &a, Uncounted: true, Reason: a.Reason}
+	if a.Success {
+		r.Status, r.Reason = models.StatusDelivered, ""
+		return r
+	}
+	if reason, stopped := d.Stopped(s); stopped {
+		r.Status, r.Reason = models.StatusCanceled, reason
+		return r
+	}
+	r.Status, r.DueAt, r.Owed = models.StatusParked, d.DueAt, d.Owed
+	if a.Reason == models.ReasonStatus {
+		r.DueAt = now
+	}
+	return r
+}
+
+// parked is the result for a delivery whose subscription is suspended, before a call was made.
+func parked(d models.Delivery) models.Result {
+	due := d.DueAt
+	if due.IsZero() {
+		due = d.CreatedAt // it was handed over, so it never had a place in the queue
+	}
+	return models.Result{Delivery: d, Status: models.StatusParked, DueAt: due, Owed: d.Owed, Reason: d.Reason}
 }
 
 // canceled is the result for a delivery that its subscription stopped before a call was made.

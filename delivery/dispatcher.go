@@ -16,6 +16,7 @@ type Dispatcher struct {
 	o        Options
 	recorder *recorder
 	member   *membership
+	health   *health       // nil without Conditions
 	wake     chan struct{} // holds at most one: look for work in the database
 
 	mu      sync.Mutex
@@ -23,6 +24,7 @@ type Dispatcher struct {
 	returns []models.Delivery // owned but not to be sent by us: the feeder gives them back
 	// releasing are those of the returns that it is giving back at the moment.
 	releasing []models.Delivery
+	outflows  map[models.ID]*outflow // drains that this instance does
 	active    map[models.ID]bool // being sent; true for what was handed over
 	resting   int                // workers that wait for a task
 	handed    chan task          // to those that rest; closed by the drain
@@ -43,8 +45,12 @@ func NewDispatcher(o Options) (*Dispatcher, error) {
 	if err := o.prepare(); err != nil {
 		return nil, err
 	}
-	d := &Dispatcher{o: o, wake: make(chan struct{}, 1), board: newBoard(&o), active: make(map[models.ID]bool), handed: make(chan task, keepWorkers)}
+	d := &Dispatcher{o: o, wake: make(chan struct{}, 1), board: newBoard(&o), active: make(map[models.ID]bool), outflows: make(map[models.ID]*outflow), handed: make(chan task, keepWorkers)}
 	d.recorder = newRecorder(&d.o)
+	if o.Conditions != nil {
+		d.health = newHealth(&d.o)
+		d.recorder.after = d.health.observe
+	}
 	d.member = newMembership(&d.o, d.fenced, d.revived, d.oldest)
 	return d, nil
 }
@@ -159,6 +165,7 @@ func (d *Dispatcher) next(now time.Time) (task, bool) {
 	t, ok := d.board.next(now, d.sleep, d.doze)
 	if ok {
 		d.active[t.job.Delivery.ID] = handedOver(&t.job.Delivery)
+		d.flows(&t)
 	}
 	return t, ok
 }
@@ -207,6 +214,7 @@ func (d *Dispatcher) doze(l *lane, wait time.Duration) {
 func (d *Dispatcher) fenced(int64) {
 	d.mu.Lock()
 	dropped := d.board.drop()
+	clear(d.outflows)
 	d.lost += uint64(len(dropped))
 	d.giveBack(dropped...)
 	d.mu.Unlock()

@@ -17,7 +17,9 @@
 //   - No HTTP call runs inside a transaction, and none while this instance may have been declared dead ([Options].HoldAfter).
 //   - An outcome is recorded once or, where the instance was declared dead meanwhile, not at all. It is never dropped because
 //     the database is away. A call whose outcome could not be recorded is made again: at least once, never less.
-//   - Only [Decide] knows which outcome leads to which status.
+//   - While a subscription is suspended, nothing of it is sent but one probe at a time, and what is drained afterwards is never more at
+//     once than the drain's window.
+//   - Only [Decide] and [DecideProbe] know which outcome leads to which status.
 //   - What is logged or stored of an attempt holds no secret, no payload and no query of a URL.
 //
 // # Reading order
@@ -25,7 +27,7 @@
 // The words and seams: seams.go. One attempt: sender.go, redirect.go, answer.go, trace.go, classify.go, retryafter.go. What it
 // means: policy.go, backoff.go, decide.go, and planner.go, which asks it ahead. The way through an instance: queue.go, window.go, pace.go, lane.go, slots.go,
 // memory.go, board.go, backlog.go, options.go, dispatcher.go, worker.go, feeder.go, recorder.go, membership.go, drain.go, stats.go.
-// Several instances: hints.go, announcer.go. Retrying: schedule.go, retrier.go, sweep.go, review.go.
+// Endpoints that are not well: suspend.go, health.go, outflow.go, tend.go. Several instances: hints.go, announcer.go. Retrying: schedule.go, retrier.go, sweep.go, review.go.
 //
 // The package can be imported by others but its API is not stable.
 package delivery

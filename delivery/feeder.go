@@ -54,6 +54,10 @@ func (d *Dispatcher) feedOnce(ctx context.Context, lanes int) (more bool, err er
 	if !ok {
 		return false, nil // whatever ends this state wakes us
 	}
+	pumped, err := d.pump(ctx, owner, now)
+	if err != nil {
+		return true, err
+	}
 	d.mu.Lock()
 	draining := d.draining
 	var c claim
@@ -62,7 +66,7 @@ func (d *Dispatcher) feedOnce(ctx context.Context, lanes int) (more bool, err er
 	}
 	d.mu.Unlock()
 	if draining || !ok {
-		return false, nil
+		return pumped && !draining, nil
 	}
 	call, cancel := context.WithTimeout(ctx, statementTimeout)
 	jobs, err := d.o.Queue.Claim(call, owner, now, c.wants)

@@ -26,6 +26,13 @@ type Options struct {
 	Hints Hints
 	Self  models.ID
 
+	// Conditions, where set, keeps which endpoints fail and are suspended. Without it none is.
+	Conditions Conditions
+	// Suspend is when a failing endpoint is suspended. One that answers 410 is in any case.
+	Suspend SuspendPolicy
+	// Notify, where set, is told what an organization may want to know of its endpoints. It must not block.
+	Notify func(models.Notice)
+
 	// MaxInFlight is how many calls may run at the same time. Default: 512.
 	MaxInFlight int
 	// MaxJobs, MaxBytes and MaxPerLane bound what waits in memory: deliveries, bytes of their data, and deliveries of one lane.
@@ -84,6 +91,9 @@ func (o *Options) check() error {
 		return errors.New("dispatcher: a bound is below 1")
 	case o.HeartbeatEvery < 0 || o.Grace < 0 || o.HoldAfter < 2*o.HeartbeatEvery: // one heartbeat may get lost
 		return fmt.Errorf("dispatcher: hold after %s must be at least twice the heartbeat's %s", o.HoldAfter, o.HeartbeatEvery)
+	}
+	if err := o.Suspend.Validate(); err != nil {
+		return err
 	}
 	return o.Policy.Validate()
 }

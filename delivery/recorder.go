@@ -18,6 +18,9 @@ type recorder struct {
 	batch      int
 	bound      int
 
+	// after, where set, is told what was recorded. It may take statements of its own, but must not add results.
+	after func(ctx context.Context, results []models.Result, fenced []models.ID)
+
 	mu       sync.Mutex
 	change   sync.Cond // of anything below
 	waiting  fifo[pending]
@@ -144,6 +147,9 @@ func (r *recorder) store(ctx context.Context, batch []pending) error {
 	for _, id := range fenced {
 		// Another instance owns it: it was taken over while we were sending, and is sent again. Nothing is left to do here.
 		r.logger.Warn("delivery.fenced", "delivery", id)
+	}
+	if r.after != nil {
+		r.after(ctx, results, fenced)
 	}
 	return nil
 }

@@ -39,6 +39,7 @@ type Retrier struct {
 
 	// reviewed is the revision that the lanes follow. Sweeps don't overlap, so it needs no lock.
 	reviewed int64
+	tidied   time.Time // when the endpoints' conditions were last tidied
 }
 
 // NewRetrier checks the options and makes a retrier.

@@ -42,6 +42,30 @@ type Queue interface {
 	Release(ctx context.Context, owner int64, ids []models.ID, now time.Time) error
 }
 
+// Conditions keeps what is known of endpoints that are not simply well, for all instances. Implemented by *store.Store.
+type Conditions interface {
+	// Conditions lists up to limit of them, those first that need something.
+	Conditions(ctx context.Context, now time.Time, limit int) ([]models.Condition, error)
+	// ReportHealth counts consecutive failures and returns the counts of those that failed.
+	ReportHealth(ctx context.Context, now time.Time, reports []models.Health) ([]models.Condition, error)
+	// SuspendSubscription and ResumeSubscription take effect with a revision, as changes of rules do. They report whether they changed
+	// anything; what somebody suspended by hand only a hand resumes.
+	SuspendSubscription(ctx context.Context, org, id models.ID, reason models.SuspendReason, now, probeAt time.Time) (*models.Subscription, bool, error)
+	ResumeSubscription(ctx context.Context, org, id models.ID, byHand bool) (*models.Subscription, bool, error)
+	// ParkWaiting parks up to limit waiting deliveries of a suspended subscription and returns how many.
+	ParkWaiting(ctx context.Context, now time.Time, sub models.Condition, limit int) (int, error)
+	// ClaimProbe makes the oldest parked delivery the owner's. None where another instance has the probe, or nothing is parked.
+	ClaimProbe(ctx context.Context, owner int64, now time.Time, sub models.Condition, next time.Time) ([]models.Job, error)
+	// TakeDrain makes the owner the one that sends what is parked, unless another living instance is.
+	TakeDrain(ctx context.Context, owner int64, sub models.ID) (bool, error)
+	// ClaimParked makes up to limit parked deliveries the owner's, the oldest first; none where the drain is not the owner's any more.
+	ClaimParked(ctx context.Context, owner int64, now time.Time, sub models.Condition, limit int) ([]models.Job, error)
+	// EndDrain ends it where nothing is parked any more, and reports whether it did.
+	EndDrain(ctx context.Context, owner int64, sub models.ID) (bool, error)
+	// TidyConditions finds parked deliveries that nobody would drain.
+	TidyConditions(ctx context.Context) error
+}
+
 // Directory knows the subscriptions as they are now. Implemented by *routing.Matcher.
 type Directory interface {
 	// Subscription returns the subscription, also a deleted one while it is remembered.

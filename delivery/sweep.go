@@ -51,6 +51,9 @@ func (r *Retrier) Sweep(ctx context.Context) error {
 		}
 		due = due || n > 0
 	}
+	if err := r.tend(ctx, now, pulse.Unwell); err != nil {
+		return fmt.Errorf("tend endpoints: %w", err)
+	}
 	if pulse.Stopped {
 		if _, err := rounds(func() (int, error) { return r.o.Queue.CancelStopped(ctx, now, sweepRows) }); err != nil {
 			return fmt.Errorf("cancel stopped deliveries: %w", err)

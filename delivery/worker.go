@@ -31,6 +31,9 @@ func (d *Dispatcher) finished(t *task, a *models.Attempt, current *models.Subscr
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	delete(d.active, t.job.Delivery.ID)
+	if t.job.Drained {
+		d.drained(t, a, current)
+	}
 	shed, feed := d.board.done(t, a, current)
 	if len(shed) > 0 {
 		d.giveBack(shed...)
@@ -54,6 +57,11 @@ func (d *Dispatcher) attempt(j *models.Job) (*models.Attempt, *models.Subscripti
 		d.recorder.add(canceled(j.Delivery, reason))
 		return nil, j.Current
 	}
+	probe := j.Current.Suspended()
+	if probe && (!j.Probe || j.Current.StateReason == models.SuspendedManual) {
+		d.recorder.add(parked(j.Delivery))
+		return nil, j.Current
+	}
 	a := d.send(d.sendCtx, j)
 	if !a.Success && d.sendCtx.Err() != nil {
 		// Cut off by the drain: nobody knows what the receiver saw, and it says nothing about the endpoint. Failure policy: given
@@ -68,6 +76,10 @@ func (d *Dispatcher) attempt(j *models.Job) (*models.Attempt, *models.Subscripti
 		jitter = 2*d.o.Random() - 1
 	}
 	r := Decide(j.Delivery, after, a, d.o.Policy, now, jitter)
+	if probe {
+		r = DecideProbe(j.Delivery, after, a, now)
+	}
+	r.Drained = j.Drained
 	d.log(&r)
 	d.recorder.add(r)
 	return r.Attempt, after

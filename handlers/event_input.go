@@ -161,6 +161,8 @@ func (r *eventReader) take(e *models.Event, field eventFields, v jsontext.Value)
 			r.fail("event_name", "string", "")
 		} else if !r.catalogue.Knows(name) && !r.own.hasType(e.OrganizationID, name) {
 			r.fail("event_name", "event_name", "")
+		} else if models.Operational(name) {
+			r.fail("event_name", "operational", "")
 		}
 		e.Name = name
 	case fieldData:

@@ -58,6 +58,8 @@ type Options struct {
 	Catalogue         *models.Catalogue // default: the built-in one
 	Logger            *slog.Logger      // default: discards
 	Surfaces          []Surface
+	// Notify, where set, is told what an organization may want to know of its endpoints. It must not block.
+	Notify func(models.Notice)
 }
 
 // Surface is a further group of routes on the same engine, with a guard of its own.

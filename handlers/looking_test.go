@@ -177,7 +177,7 @@ func TestCatalogueLists(t *testing.T) {
 		}
 		after = "&after=" + after
 	}
-	require.Len(t, names, 76)
+	require.Len(t, names, 80)
 	for i, e := range models.BuiltinCatalogue().Types() {
 		require.Equal(t, e.Name, names[i])
 	}

@@ -267,6 +267,47 @@ func (m *memory) DeleteSubscription(_ context.Context, org, id, by models.ID, no
 	return nil
 }
 
+func (m *memory) SuspendSubscription(
+	_ context.Context, org, id models.ID, reason models.SuspendReason, now, _ time.Time,
+) (*models.Subscription, bool, error) {
+	return m.turn(org, id, func(s *models.Subscription) (bool, error) {
+		if !s.Enabled {
+			return false, models.Errorf(models.CodeConflict, "The subscription is disabled.")
+		}
+		changed := !s.Suspended()
+		s.SuspendedAt, s.StateReason = now, reason
+		return changed, nil
+	})
+}
+
+func (m *memory) ResumeSubscription(_ context.Context, org, id models.ID, _ bool) (*models.Subscription, bool, error) {
+	return m.turn(org, id, func(s *models.Subscription) (bool, error) {
+		changed := s.Suspended()
+		s.SuspendedAt, s.StateReason = time.Time{}, ""
+		return changed, nil
+	})
+}
+
+func (m *memory) turn(org, id models.ID, edit func(*models.Subscription) (bool, error)) (*models.Subscription, bool, error) {
+	leave, err := m.enter()
+	defer leave()
+	if err != nil {
+		return nil, false, err
+	}
+	i, err := m.find(org, id)
+	if err != nil {
+		return nil, false, err
+	}
+	c := *m.subscriptions[i]
+	changed, err := edit(&c)
+	if err != nil {
+		return nil, false, err
+	}
+	m.subscriptions[i] = &c
+	out := c
+	return &out, changed, nil
+}
+
 func (m *memory) SubscriptionVersion(_ context.Context, org, id models.ID, version int) (*models.Subscription, error) {
 	leave, err := m.enter()
 	defer leave()

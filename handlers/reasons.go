@@ -63,6 +63,7 @@ var reasons = map[string]string{
 
 	// events
 	"event_name":      "There is no event of this name. GET /v3/event_types lists them.",
+	"operational":     "Events of this name are about Hookrouter itself, and only it publishes them.",
 	"event_time":      "This value must be a time in RFC 3339 or in Unix seconds, from 1970 to 9999.",
 	"idempotency_key": "This header must stand once and have 1 to 255 printable ASCII characters.",
 	"batch_key":       "A batch has no Idempotency-Key. Give its events an event_id each.",

@@ -60,6 +60,9 @@ type Subscriptions interface {
 	DeleteSubscription(ctx context.Context, org, id models.ID, by models.ID, now time.Time) error
 	// SecretUses counts attempts of the subscription's newest deliveries by the secret that signed them.
 	SecretUses(ctx context.Context, org, subscription models.ID) ([]models.SecretUse, error)
+	// SuspendSubscription and ResumeSubscription report whether they changed anything. Code conflict: it is disabled.
+	SuspendSubscription(ctx context.Context, org, id models.ID, reason models.SuspendReason, now, probeAt time.Time) (*models.Subscription, bool, error)
+	ResumeSubscription(ctx context.Context, org, id models.ID, byHand bool) (*models.Subscription, bool, error)
 	SubscriptionVersion(ctx context.Context, org, id models.ID, version int) (*models.Subscription, error)
 }
 

@@ -46,6 +46,9 @@ func (a *api) showWebhook(s *models.Subscription, role models.Role) webhookOutpu
 		TimeoutFirst: optional(s.TimeoutFirst.Milliseconds()), TimeoutRetry: optional(s.TimeoutRetry.Milliseconds()),
 		State: "active",
 	}
+	if s.Suspended() {
+		out.State, out.SuspendedAt, out.StateReason = "suspended", optional(seconds(s.SuspendedAt)), optional(string(s.StateReason))
+	}
 	if !s.UpdatedAt.IsZero() {
 		out.UpdatedAt = optional(seconds(s.UpdatedAt))
 	}

@@ -45,6 +45,9 @@ type Job struct {
 	Matched *Subscription
 	// Current is the subscription as it is now. It decides the address, the secret, the static headers and the limits.
 	Current *Subscription
+	// Probe says that it was parked until it was claimed to find out whether the endpoint is well again. Drained says that it was
+	// parked and the endpoint is thought to be well.
+	Probe, Drained bool
 }
 
 // Result is an attempt's outcome and what it does to the delivery, to be recorded in one transaction.
@@ -52,10 +55,11 @@ type Result struct {
 	Delivery Delivery // as it was when the attempt started; Owner fences the record
 	// Uncounted says that the attempt does not count against the retry schedule.
 	Uncounted bool
+	Drained   bool     // the job's
 	Attempt   *Attempt // nil where the delivery was stopped before it was sent
 	Status    DeliveryStatus
-	DueAt     time.Time // when Status is retrying
-	Owed      bool      // when Status is retrying
+	DueAt     time.Time // when Status is retrying, or parked: then the place among the parked ones
+	Owed      bool      // when Status is retrying or parked
 	Reason    Reason
 }
 
@@ -73,6 +77,7 @@ type Want struct {
 type Pulse struct {
 	Revision int64 // of the rules
 	Due      bool  // some queued delivery is due, or will be within ClaimAhead
+	Unwell   bool  // some endpoint has a [Condition]
 	Stopped  bool  // some subscription was stopped and its waiting deliveries are to be canceled
 	Silent   bool  // some instance has not been heard of for too long
 	Senders  int   // instances that send, as far as is known

@@ -13,6 +13,8 @@ const (
 	FamilyYousign     Family = "yousign"
 	FamilyDocumenso   Family = "documenso"
 	FamilyQuicklySign Family = "quicklysign"
+	// FamilyHookrouter is about the router itself; see [Operational].
+	FamilyHookrouter Family = "hookrouter"
 )
 
 // FamilyCustom is that of the event types that organizations make themselves.
@@ -111,7 +113,7 @@ func (c *Catalogue) With(own []CatalogueEntry) *Catalogue {
 // Types lists the event types in the order of the catalogue.
 func (c *Catalogue) Types() []EventType { return slices.Clone(c.types) }
 
-// Knows reports whether an event of this name may be published.
+// Knows reports whether there is an event of this name. Operational ones are the router's to publish.
 func (c *Catalogue) Knows(name string) bool {
 	_, ok := c.known[name]
 	return ok
@@ -226,4 +228,9 @@ var builtinEventTypes = []EventType{
 	{"final_document_generated", FamilyQuicklySign, "The signed document can be fetched."},
 	{"signatory_updated", FamilyQuicklySign, "A signatory changed, for example by signing."},
 	{"audit_trail_updated", FamilyQuicklySign, "The audit trail has a new entry."},
+
+	{EventEndpointFailing, FamilyHookrouter, "An endpoint keeps failing and will be suspended if it goes on. Operational events reach only subscriptions that name them."},
+	{EventEndpointSuspended, FamilyHookrouter, "An endpoint was suspended: its deliveries are parked until it is well again."},
+	{EventEndpointResumed, FamilyHookrouter, "An endpoint is well again: what was parked is being sent."},
+	{EventDeliveryExhausted, FamilyHookrouter, "Deliveries have failed for good: no attempt is left."},
 }

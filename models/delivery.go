@@ -104,7 +104,7 @@ func (d *Delivery) Stopped(s *Subscription) (Reason, bool) {
 		return ReasonDeleted, true
 	case !s.Enabled, d.SubscriptionVersion < s.StoppedBelow:
 		return ReasonDisabled, true
-	case d.Attempts > 0 && !s.AutoRetry && !d.Owed:
+	case d.Attempts > d.Uncounted && !s.AutoRetry && !d.Owed:
 		return ReasonAutoRetryOff, true
 	}
 	return "", false

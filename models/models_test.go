@@ -114,7 +114,7 @@ func TestCatalogue(t *testing.T) {
 		require.True(t, strings.HasSuffix(e.Description, "."), e.Name)
 		require.True(t, c.Knows(e.Name))
 	}
-	require.Equal(t, map[models.Family]int{models.FamilyYousign: 56, models.FamilyDocumenso: 14, models.FamilyQuicklySign: 6}, perFamily)
+	require.Equal(t, map[models.Family]int{models.FamilyYousign: 56, models.FamilyDocumenso: 14, models.FamilyQuicklySign: 6, models.FamilyHookrouter: 4}, perFamily)
 
 	for pattern, want := range map[models.Pattern]bool{
 		"*": true, "signer.*": true, "verification.identity_video.*": true, "signer.done": true,

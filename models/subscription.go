@@ -76,6 +76,11 @@ type Subscription struct {
 	// StoppedBelow is the version at which it was last disabled or deleted, 0 if it never was. What it matched before that is
 	// stopped for good: enabling it again does not send what its owner wanted to stop.
 	StoppedBelow int
+
+	// SuspendedAt is when its deliveries began to be parked, zero while they are sent. It changes the revision and not the version,
+	// because it is a state of the endpoint and no rule.
+	SuspendedAt time.Time
+	StateReason SuspendReason
 }
 
 // Header is a static header that goes with every call of a subscription. Its value may hold a credential.
@@ -89,6 +94,7 @@ func (s *Subscription) Matches(e *Event) bool {
 	return s.OrganizationID == e.OrganizationID &&
 		s.Live() && s.Sandbox == e.Sandbox &&
 		slices.ContainsFunc(s.Events, func(p Pattern) bool { return p.Match(e.Name) }) &&
+		(!Operational(e.Name) || !slices.Contains(s.Events, Any)) &&
 		slices.ContainsFunc(s.Scopes, func(scope string) bool { return scope == Any || e.Scope != "" && scope == e.Scope }) &&
 		(slices.Contains(s.Workspaces, Any) ||
 			!e.WorkspaceID.IsZero() && slices.Contains(s.Workspaces, e.WorkspaceID.String())) &&
@@ -97,6 +103,9 @@ func (s *Subscription) Matches(e *Event) bool {
 
 // Live reports whether the subscription may get calls at all: it exists and is enabled.
 func (s *Subscription) Live() bool { return s.Enabled && s.DeletedAt.IsZero() }
+
+// Suspended reports whether its deliveries are parked instead of sent.
+func (s *Subscription) Suspended() bool { return !s.SuspendedAt.IsZero() }
 
 // InFlight is how many calls to the endpoint may run at the same time.
 func (s *Subscription) InFlight() int {

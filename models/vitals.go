@@ -6,6 +6,8 @@ import "time"
 type Vitals struct {
 	// OldestDue is when the oldest queued delivery that is due became due; zero where none is.
 	OldestDue time.Time
+	// Suspended is how many subscriptions are suspended.
+	Suspended int
 	// Instances is how many were heard of within the last 10 seconds.
 	Instances int
 	// PartitionsAhead is how many days after today have their partitions already; -1 where the database has none.

@@ -93,13 +93,17 @@ func (c *committer) match(s *submission) int {
 		}
 		from := len(c.subs)
 		c.subs = o.Matcher.Match(e, c.subs)
+		if e.NotTo != "" {
+			rest := slices.DeleteFunc(c.subs[from:], func(s *models.Subscription) bool { return s.Endpoint == e.NotTo })
+			c.subs = c.subs[:from+len(rest)]
+		}
 		it.subs = c.subs[from:len(c.subs):len(c.subs)]
 		e.Matched = len(it.subs)
 		it.accepted.Deliveries = FanOut(e, it.subs)
 		deliveries += len(it.subs)
 		for j := range it.accepted.Deliveries {
-			if owned && o.Handover.Reserve(it.subs[j], len(e.Data)) {
-				d := &it.accepted.Deliveries[j]
+			d := &it.accepted.Deliveries[j]
+			if d.Status != models.StatusParked && owned && o.Handover.Reserve(it.subs[j], len(e.Data)) {
 				d.Status, d.Owner, d.DueAt = models.StatusDelivering, owner, time.Time{}
 			}
 		}
@@ -275,7 +279,8 @@ func (c *committer) settle(ctx context.Context, batch []*submission, outcomes []
 				if d.Status == models.StatusDelivering {
 					jobs = append(jobs, models.Job{Delivery: *d, Event: &it.accepted.Event, Matched: sub, Current: sub})
 					it.enqueued++
-				} else {
+				}
+				if d.Status == models.StatusPending {
 					overflow = append(overflow, sub.ID)
 				}
 			}

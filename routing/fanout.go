@@ -2,7 +2,8 @@ package routing
 
 import "hookrouter/models"
 
-// FanOut makes a delivery of an event for each subscription that matched it, in the same order. They are pending and due at once.
+// FanOut makes a delivery of an event for each subscription that matched it, in the same order. They are pending and due at once, or
+// parked where the subscription is suspended.
 func FanOut(e *models.Event, subs []*models.Subscription) []models.Delivery {
 	if len(subs) == 0 {
 		return nil
@@ -22,6 +23,9 @@ func FanOut(e *models.Event, subs []*models.Subscription) []models.Delivery {
 			DueAt:               e.AcceptedAt,
 			CreatedAt:           e.AcceptedAt,
 			UpdatedAt:           e.AcceptedAt,
+		}
+		if s.Suspended() {
+			deliveries[i].Status = models.StatusParked
 		}
 	}
 	return deliveries

@@ -90,7 +90,10 @@ func put[K comparable](sets map[K]*roaring.Bitmap, key K, n uint32) {
 func (b *bitmaps) match(e *models.Event, buf []*models.Subscription) []*models.Subscription {
 	tenant := b.tenants[tenantKey{e.OrganizationID, e.Sandbox}]
 	var names, scopes, workspaces, entities [16]*roaring.Bitmap
-	n := among(names[:0], b.names[""])
+	n := names[:0]
+	if !models.Operational(e.Name) {
+		n = among(n, b.names[""])
+	}
 	if e.Name != "" {
 		n = among(n, b.names[e.Name])
 	}

@@ -118,6 +118,9 @@ type dictionary struct {
 // rows may bear tokens that the dictionary had not had a moment before.
 func (d *dictionary) ofEvent(t *tokens, e *models.Event) mask {
 	m := mask{lo: 1<<anyBit | 1<<unsureBit, hi: (1<<anyBit | 1<<unsureBit) << 32}
+	if models.Operational(e.Name) {
+		m.lo = 1 << unsureBit // who subscribed to everything did not ask for events about the router itself
+	}
 	if len(d.names) > 0 {
 		m = d.name(m, t.number(nameToken, e.Name))
 		for i := range len(e.Name) - 1 {

@@ -42,8 +42,9 @@ func testID(kind byte, n int) models.ID {
 var (
 	worldPatterns = []models.Pattern{
 		"*", "a.*", "a.b.*", "a.b.c.*", "b.*", "a", "b", "a.b", "a.b.c", "a.bc", "b.c", "signer.done", "signer.*", "", "a.", ".*", "a*",
+		"hookrouter.*", "hookrouter.endpoint_failing",
 	}
-	worldNames      = []string{"a", "b", "a.b", "a.b.c", "a.b.c.d", "a.bc", "b.c", "signer.done", "signer.x", "c", "", "a.", ".a", "ab"}
+	worldNames      = []string{"a", "b", "a.b", "a.b.c", "a.b.c.d", "a.bc", "b.c", "signer.done", "signer.x", "c", "", "a.", ".a", "ab", "hookrouter.endpoint_failing", "hookrouter.x"}
 	worldScopes     = []string{"*", "s", "t", "u", ""}
 	worldWorkspaces = []string{
 		"*", testID('w', 1).String(), testID('w', 2).String(), testID('w', 3).String(), "0000000A-0000-7000-8000-00000000000A",

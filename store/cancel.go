@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
 
 	"hookrouter/models"
 )
@@ -32,7 +33,7 @@ func stops() []stop {
 		},
 		{
 			column:    "cancel_retries_below_version",
-			condition: " AND attempts > 0 AND NOT owed",
+			condition: " AND attempts > uncounted AND NOT owed",
 			mark:      func(r *subscriptionRow) *int { return r.CancelRetriesBelowVersion },
 			reason:    func(*subscriptionRow) models.Reason { return models.ReasonAutoRetryOff },
 		},
@@ -61,23 +62,49 @@ func (s *Store) CancelStopped(ctx context.Context, now time.Time, limit int) (in
 				return total, nil
 			}
 			n, err := s.cancel(ctx, now, &subs[i], stop, *mark, limit-total)
+			total += n
 			if err != nil {
 				return total, wrap(operation, err)
 			}
-			total += n
 		}
 	}
 	return total, nil
 }
 
 func (s *Store) cancel(ctx context.Context, now time.Time, sub *subscriptionRow, stop stop, mark, limit int) (int, error) {
-	waiting := "subscription_id = ? AND due_at > 0 AND owner = 0 AND ? AND subscription_version < ?" + stop.condition
-	since := s.dialect.since(s.floor())
-	n := 0
-	err := s.tx(ctx, func(tx *gorm.DB) error {
+	of := " AND subscription_version < ?" + stop.condition
+	since, anyDay := s.dialect.since(s.floor()), clause.Expr{SQL: "true"} // what is parked may lie below the floor
+	waiting, parked := waitingSQL+of, parkedOfSQL+of
+	n, err := s.cancelThose(ctx, now, sub, stop, limit, waiting, sub.ID, since, mark)
+	if err == nil && n < limit {
+		var more int
+		more, err = s.cancelThose(ctx, now, sub, stop, limit-n, parked, sub.ID, anyDay, mark)
+		n += more
+	}
+	if err != nil || n == limit {
+		return n, err // after as many as the limit there may be more: the mark stays
+	}
+	// The mark is compared, because the subscription may have been stopped again meanwhile.
+	err = s.writer(ctx).Exec(`UPDATE subscriptions SET `+stop.column+` = NULL WHERE organization_id = ? AND id = ? AND `+stop.column+` = ?
+		AND NOT EXISTS (SELECT 1 FROM deliveries WHERE `+waiting+`) AND NOT EXISTS (SELECT 1 FROM deliveries WHERE `+parked+`)`,
+		sub.OrganizationID, sub.ID, mark, sub.ID, since, mark, sub.ID, anyDay, mark).Error
+	return n, err
+}
+
+// What a subscription's deliveries are that wait in the queue, and those that are parked.
+const (
+	waitingSQL  = "subscription_id = ? AND due_at > 0 AND owner = 0 AND ?"
+	parkedOfSQL = "subscription_id = ? AND due_at < 0 AND ?"
+)
+
+// cancelThose cancels up to limit deliveries of a subscription under a condition.
+func (s *Store) cancelThose(
+	ctx context.Context, now time.Time, sub *subscriptionRow, stop stop, limit int, condition string, args ...any,
+) (n int, err error) {
+	err = s.tx(ctx, func(tx *gorm.DB) error {
 		var rows []deliveryRow
-		err := tx.Raw("SELECT organization_id, id, status FROM deliveries WHERE "+waiting+" LIMIT ? "+s.dialect.skipLocked(),
-			sub.ID, since, mark, limit).Scan(&rows).Error
+		err := tx.Raw("SELECT organization_id, id, status FROM deliveries WHERE "+condition+" LIMIT ? "+s.dialect.skipLocked(),
+			append(args, limit)...).Scan(&rows).Error
 		if n = len(rows); err != nil || n == 0 {
 			return err
 		}
@@ -96,12 +123,5 @@ func (s *Store) cancel(ctx context.Context, now time.Time, sub *subscriptionRow,
 		}
 		return s.dialect.enter(tx, moved.list)
 	})
-	if err != nil || n == limit {
-		return n, err // after as many as the limit there may be more: the mark stays
-	}
-	// The mark is compared, because the subscription may have been stopped again meanwhile.
-	err = s.writer(ctx).Exec(`UPDATE subscriptions SET `+stop.column+` = NULL WHERE organization_id = ? AND id = ? AND `+stop.column+` = ?
-		AND NOT EXISTS (SELECT 1 FROM deliveries WHERE `+waiting+`)`,
-		sub.OrganizationID, sub.ID, mark, sub.ID, since, mark).Error
 	return n, err
 }

@@ -10,8 +10,9 @@ import (
 )
 
 // The floor keeps the cost of looking at the queue from growing with the number of days that are kept: no delivery with a smaller id
-// waits, is claimed or was handed over and has not ended. It only rises, because nothing makes a delivery wait again that has ended;
-// what does so one day must lower it first. Each instance reads it with every pulse, and an old one is merely slower.
+// waits, is claimed or was handed over and has not ended. What makes a delivery wait or be claimed that did neither, as the end of a
+// suspension does, lowers it in the same transaction. Each instance reads it with every pulse; one that was too low is merely slower, and
+// what lies below one that was too high is found by the next sweep.
 
 func (s *Store) floor() models.ID {
 	if id := s.queueFloor.Load(); id != nil {
@@ -21,6 +22,22 @@ func (s *Store) floor() models.ID {
 }
 
 func (s *Store) setFloor(id models.ID) { s.queueFloor.Store(&id) }
+
+func (*sqliteDialect) lowerFloor(*gorm.DB, *Store, models.ID) error { return nil }
+
+// lowerFloor takes the row's lock though it may have nothing to change, because somebody may be about to raise the floor who can't see
+// these deliveries yet.
+func (postgresDialect) lowerFloor(tx *gorm.DB, s *Store, lowest models.ID) error {
+	var floor uid
+	if err := tx.Raw("SELECT floor FROM queue_floor WHERE id = 1 FOR UPDATE").Row().Scan(&floor); err != nil {
+		return err
+	}
+	if lowest.Compare(models.ID(floor)) >= 0 {
+		return nil
+	}
+	s.setFloor(lowest) // harmless where the transaction is rolled back
+	return tx.Exec("UPDATE queue_floor SET floor = ? WHERE id = 1", uid(lowest)).Error
+}
 
 // RaiseFloor moves the floor up to the first day that has a delivery which waits or is claimed, or that may have one in an instance's
 // hand from the commit, at most to the day before now, or before the server's now where that is earlier. An instance whose clock is behind

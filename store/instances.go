@@ -75,6 +75,7 @@ SELECT (SELECT value FROM revisions WHERE id = 1) AS revision,
   EXISTS (SELECT 1 FROM deliveries WHERE due_at > 0 AND owner = 0 AND due_at <= @now AND @since) AS due,
   EXISTS (SELECT 1 FROM subscriptions
           WHERE cancel_below_version IS NOT NULL OR cancel_retries_below_version IS NOT NULL) AS stopped,
+  EXISTS (SELECT 1 FROM endpoint_conditions) AS unwell,
   (SELECT count(*) FROM instances WHERE NOT dead) AS senders,
   EXISTS (SELECT 1 FROM instances
           WHERE NOT dead AND heartbeat_at <= @silent OR dead AND (NOT swept OR heartbeat_at <= @forgotten)) AS silent`

@@ -121,3 +121,24 @@ func TestHotStatements(t *testing.T) {
 		require.NotContains(t, text, "Seq Scan on events", name)
 	}
 }
+}
+
+// TestParkedGoByTheirIndex holds the plan of what a probe and a drain claim: by an index that has nothing but what is parked.
+func TestParkedGoByTheirIndex(t *testing.T) {
+	t.Parallel()
+	s := storetest.Postgres(t)
+	rows, err := s.Rows(t.Context(), `EXPLAIN SELECT id FROM deliveries WHERE subscription_id = ? AND due_at < 0
+		ORDER BY due_at DESC LIMIT 64 FOR UPDATE SKIP LOCKED`, storetest.NewID().String())
+	require.NoError(t, err)
+	tables := 0
+	for _, row := range rows {
+		line, ok := row["QUERY PLAN"].(string)
+		require.True(t, ok)
+		require.NotContains(t, line, "Sort  (")
+		if strings.Contains(line, " on deliveries_") {
+			tables++
+			require.Contains(t, line, "_subscription_id_due_at_idx")
+		}
+	}
+	require.Positive(t, tables)
+}

@@ -40,7 +40,7 @@ WITH gate AS (
   WHERE id = 1 AND value <= $1
     AND NOT EXISTS (SELECT 1 FROM api_keys WHERE id = ANY($2::uuid[]) AND revoked_at <> 0)
     AND (SELECT count(*) FROM instances WHERE id = ANY($32::bigint[]) AND NOT dead) = cardinality($32::bigint[])
-    AND (SELECT floor FROM queue_floor WHERE id = 1) <= $38::uuid
+    AND (SELECT floor FROM queue_floor WHERE id = 1) <= $39::uuid
 ), e AS (
   INSERT INTO events (organization_id, ref, id, workspace_id, published_by, accepted_at, happened_at, matched, sandbox, name,
                       scope, entity_key, data, revision)
@@ -55,8 +55,8 @@ WITH gate AS (
                        $30::text[], $31::text[])
   WHERE EXISTS (SELECT 1 FROM gate)
 ), l AS (
-  INSERT INTO ledger_entries (organization_id, events, matched, pending, delivering)
-  SELECT * FROM unnest($33::uuid[], $34::bigint[], $35::bigint[], $36::bigint[], $37::bigint[])
+  INSERT INTO ledger_entries (organization_id, events, matched, pending, delivering, parked)
+  SELECT * FROM unnest($33::uuid[], $34::bigint[], $35::bigint[], $36::bigint[], $37::bigint[], $38::bigint[])
   WHERE EXISTS (SELECT 1 FROM gate)
 )
 SELECT count(*) FROM gate`
@@ -64,7 +64,7 @@ SELECT count(*) FROM gate`
 func (postgresDialect) saveEvents(
 	ctx context.Context, db gorm.ConnPool, g *gate, batch []*models.Accepted,
 ) (bool, error) {
-	args := make([]any, 0, 38)
+	args := make([]any, 0, 39)
 	args = append(args, g.revision, uidArray{g.publishers})
 	args = append(args, eventColumns(batch)...)
 	args = append(args, deliveryColumns(batch)...)
@@ -136,12 +136,12 @@ func deliveryColumns(batch []*models.Accepted) []any {
 func entryColumns(list []entry) []any {
 	n := len(list)
 	org, events, matched := make([]models.ID, n), make([]int64, n), make([]int64, n)
-	pending, delivering := make([]int64, n), make([]int64, n)
+	pending, delivering, parked := make([]int64, n), make([]int64, n), make([]int64, n)
 	for i := range list {
 		e := &list[i]
-		org[i], events[i], matched[i], pending[i], delivering[i] = e.org, e.events, e.matched, e.pending, e.delivering
+		org[i], events[i], matched[i], pending[i], delivering[i], parked[i] = e.org, e.events, e.matched, e.pending, e.delivering, e.parked
 	}
-	return []any{uidArray{org}, events, matched, pending, delivering}
+	return []any{uidArray{org}, events, matched, pending, delivering, parked}
 }
 
 // takeKeysSQL waits for concurrent transactions that hold one of the keys. The keys come sorted, so two batches with the same keys

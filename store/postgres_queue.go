@@ -71,7 +71,7 @@ func (postgresDialect) claim(
 const recordSQL = `
 WITH u AS (
   UPDATE deliveries d
-  SET status = r.status, owner = CASE WHEN r.due_at > 0 THEN 0 ELSE d.owner END, due_at = r.due_at, owed = r.owed, reason = r.reason, attempts = d.attempts + r.sent, uncounted = d.uncounted + r.uncounted, updated_at = $1
+  SET status = r.status, owner = CASE WHEN r.due_at <> 0 THEN 0 ELSE d.owner END, due_at = r.due_at, owed = r.owed, reason = r.reason, attempts = d.attempts + r.sent, uncounted = d.uncounted + r.uncounted, updated_at = $1
   FROM unnest($2::uuid[], $3::uuid[], $4::bigint[], $5::text[], $6::bigint[], $7::boolean[], $8::text[], $9::int[], $10::bigint[],
               $11::boolean[], $12::boolean[], $13::int[], $14::int[], $15::int[], $16::int[], $17::int[], $18::int[], $19::int[],
               $20::int[], $21::text[], $22::text[], $23::text[], $24::text[], $25::text[], $26::bytea[], $27::int[], $31::int[], $32::int[])

@@ -282,8 +282,7 @@ func (s *Store) wantedEvents(ctx context.Context, before time.Time) ([]eventPlac
 }
 
 // eachLive calls fn with one or two queries that select columns of all live deliveries, but for those that an instance got from the
-// commit. Parked ones are asked for last, and only where the ledger says that there are any: no index finds them. So none is missed
-// that is parked meanwhile.
+// commit. Parked ones are asked for last, and only where the ledger says that there are any. So none is missed that is parked meanwhile.
 func (s *Store) eachLive(db *gorm.DB, columns, and string, args []any, fn func(query string, args []any) error) error {
 	queued, bounded := and, args
 	if floor := s.floor(); !floor.IsZero() { // leaves out the days that have none
@@ -319,7 +318,7 @@ func queuedSQL(columns, table, and string, args []any) (query string, all []any)
 }
 
 func parkedSQL(columns, table, and string) string {
-	return "SELECT " + columns + " FROM " + table + " WHERE due_at <= 0 AND status = 'parked' AND " + and
+	return "SELECT " + columns + " FROM " + table + " WHERE due_at < 0 AND " + and
 }
 
 // firstID is the smallest id that is not NULL in a row.

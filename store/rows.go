@@ -65,15 +65,20 @@ func instant(ms int64) time.Time {
 	return time.UnixMilli(ms).UTC()
 }
 
-// dueAt is the column of that name: positive exactly in a row that waits in the queue, or was claimed from it. See the schema.
+// dueAt is the column of that name: positive exactly in a row that waits in the queue, or was claimed from it, and negative in one that is
+// parked. See the schema.
 func dueAt(status models.DeliveryStatus, due, otherwise time.Time) int64 {
-	if status != models.StatusPending && status != models.StatusRetrying {
-		return 0
-	}
 	if due.IsZero() {
 		due = otherwise
 	}
-	return max(ms(due), 1)
+	at := max(ms(due), 1)
+	if status == models.StatusParked {
+		return -at
+	}
+	if status != models.StatusPending && status != models.StatusRetrying {
+		return 0
+	}
+	return at
 }
 
 type organizationRow struct {
@@ -163,6 +168,8 @@ type subscriptionRow struct {
 	Rotation                  rotationRow `gorm:"embedded"`
 	CancelBelowVersion        *int
 	CancelRetriesBelowVersion *int
+	SuspendedAt               int64
+	StateReason               models.SuspendReason
 }
 
 func (subscriptionRow) TableName() string { return "subscriptions" }
@@ -236,7 +243,7 @@ func (r *deliveryRow) model() models.Delivery {
 		ID: models.ID(r.ID), OrganizationID: models.ID(r.OrganizationID), EventRef: models.ID(r.EventRef),
 		EventID: models.ID(r.EventID), EventName: r.EventName, Sandbox: r.Sandbox, SubscriptionID: models.ID(r.SubscriptionID),
 		SubscriptionVersion: r.SubscriptionVersion, Status: r.Status, Attempts: r.Attempts, Uncounted: r.Uncounted, Owner: r.Owner,
-		DueAt: instant(r.DueAt), Owed: r.Owed, Reason: r.Reason, CreatedAt: instant(r.CreatedAt), UpdatedAt: instant(r.UpdatedAt),
+		DueAt: instant(max(r.DueAt, -r.DueAt)), Owed: r.Owed, Reason: r.Reason, CreatedAt: instant(r.CreatedAt), UpdatedAt: instant(r.UpdatedAt),
 	}
 }
 

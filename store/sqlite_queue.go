@@ -34,10 +34,8 @@ func (*sqliteDialect) claim(
 			if err != nil {
 				return nil, err
 			}
-			for _, e := range events {
-				row.AcceptedAt, row.HappenedAt, row.Matched, row.WorkspaceID = e.AcceptedAt, e.HappenedAt, e.Matched, e.WorkspaceID
-				row.PublishedBy, row.Scope, row.EventEntity, row.Data = e.PublishedBy, e.Scope, e.EntityKey, e.Data
-				row.EventMissing = false
+			for i := range events {
+				row.takeEvent(&events[i])
 			}
 			claimed = append(claimed, row)
 		}
@@ -92,7 +90,7 @@ func recordStatesSQLite(ctx context.Context, pool gorm.ConnPool, now time.Time, 
 		args = append(args, uid(r.Delivery.OrganizationID), uid(r.Delivery.ID), r.Delivery.Owner, string(r.Status), dueAt(r.Status, r.DueAt, now), r.Owed,
 			string(r.Reason), sent, r.Delivery.Attempts, uncounted)
 	}
-	rows, err := queryPrepared(ctx, pool, `UPDATE deliveries SET status = r.column4, owner = CASE WHEN r.column5 > 0 THEN 0 ELSE owner END,
+	rows, err := queryPrepared(ctx, pool, `UPDATE deliveries SET status = r.column4, owner = CASE WHEN r.column5 <> 0 THEN 0 ELSE owner END,
 		due_at = r.column5, owed = r.column6, reason = r.column7, attempts = attempts + r.column8, uncounted = uncounted + r.column10, updated_at = ?
 		FROM (VALUES `+values(len(rs), 10)+`) AS r
 		WHERE deliveries.organization_id = r.column1 AND deliveries.id = r.column2 AND +deliveries.owner = r.column3

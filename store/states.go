@@ -61,6 +61,9 @@ func (s *Store) stateRow(table string, sub *models.Subscription) (stateRow, erro
 
 func (s *Store) current(row *subscriptionRow) (*models.Subscription, error) {
 	sub, err := s.state(row.TableName(), models.ID(row.OrganizationID), models.ID(row.ID), &row.State)
+	if sub != nil { // also beside a sealedError
+		sub.SuspendedAt, sub.StateReason = instant(row.SuspendedAt), row.StateReason
+	}
 	if err != nil {
 		return sub, err
 	}

@@ -114,6 +114,7 @@ func TestPlans(t *testing.T) {
 		"claimed": {plan("SELECT id FROM deliveries WHERE owner = ? AND owner > 0 AND due_at > 0", 1), "deliveries_claimed"},
 		"claim": {plan(`SELECT organization_id, id FROM deliveries WHERE subscription_id = ? AND due_at > 0 AND owner = 0 AND due_at <= ?
 			ORDER BY due_at, id LIMIT ?`, id[:], 1, 1), "deliveries_queue"},
+		"parked": {plan("SELECT id FROM deliveries WHERE subscription_id = ? AND due_at < 0 ORDER BY due_at DESC LIMIT ?", id[:], 1), "deliveries_parked"},
 	} {
 		require.Contains(t, c.plan, c.index, name)
 		require.NotContains(t, c.plan, "SCAN deliveries", name)

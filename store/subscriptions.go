@@ -191,6 +191,7 @@ func (s *Store) change(
 		if err := edit(tx, &edited); err != nil {
 			return err
 		}
+		edited.SuspendedAt, edited.StateReason = before.SuspendedAt, before.StateReason
 		edited.ID, edited.OrganizationID, edited.CreatedAt = before.ID, before.OrganizationID, before.CreatedAt
 		edited.Version, edited.Revision, edited.UpdatedAt = before.Version+1, revision, now
 		// What waits from before this version is canceled, though the subscription may be enabled again by then.
@@ -214,6 +215,9 @@ func (s *Store) change(
 			row.CancelBelowVersion = &after.Version
 			columns = append(columns, "cancel_below_version")
 		}
+		if err := endSuspension(tx, before, after); err != nil {
+			return err
+		}
 		if before.AutoRetry && !after.AutoRetry {
 			row.CancelRetriesBelowVersion = &after.Version
 			columns = append(columns, "cancel_retries_below_version")
@@ -236,6 +240,24 @@ func (s *Store) change(
 	after.Rotation.ActivatesAt, after.Rotation.EndsAt = instant(ms(after.Rotation.ActivatesAt)), instant(ms(after.Rotation.EndsAt))
 	after.UpdatedAt, after.DeletedAt = instant(ms(after.UpdatedAt)), instant(ms(after.DeletedAt))
 	return after, nil
+}
+
+// endSuspension ends the suspension of what is stopped: its parked deliveries are canceled with those that wait. A new endpoint is probed
+// soon, because whoever changed it expects that to help.
+func endSuspension(tx *gorm.DB, before, after *models.Subscription) error {
+	switch {
+	case !after.Live():
+		after.SuspendedAt, after.StateReason = time.Time{}, ""
+		err := tx.Exec("UPDATE subscriptions SET suspended_at = 0, state_reason = '', parking = FALSE WHERE organization_id = ? AND id = ?",
+			uid(after.OrganizationID), uid(after.ID)).Error
+		if err == nil {
+			err = tx.Exec("DELETE FROM endpoint_conditions WHERE subscription_id = ?", uid(after.ID)).Error
+		}
+		return err
+	case before.Suspended() && before.Endpoint != after.Endpoint:
+		return tx.Exec("UPDATE endpoint_conditions SET probe_at = 1, probes = 0 WHERE subscription_id = ? AND probe_at > 0", uid(after.ID)).Error
+	}
+	return nil
 }
 
 // SubscriptionVersion reads a subscription as it was at a version; the code is not_found when there is none.

@@ -14,6 +14,7 @@ const liveFor = 10 * time.Second
 const vitalsSQL = `
 SELECT (SELECT due_at FROM deliveries WHERE due_at > 0 AND owner = 0 AND due_at <= @now AND @since ORDER BY due_at LIMIT 1) AS oldest_due,
   (SELECT count(*) FROM instances WHERE NOT dead AND heartbeat_at > @silent) AS instances,
+  (SELECT count(*) FROM subscriptions WHERE suspended_at > 0) AS suspended,
   @clock AS clock, `
 
 // What only Postgres has: the days after today for which all partitioned tables have their partitions, and the statistics of vacuum.
@@ -32,6 +33,7 @@ func (s *Store) Vitals(ctx context.Context, now time.Time) (models.Vitals, error
 	var row struct {
 		OldestDue       int64
 		Instances       int
+		Suspended       int
 		Clock           int64
 		PartitionsAhead int
 		DeadRows        int64
@@ -48,7 +50,7 @@ func (s *Store) Vitals(ctx context.Context, now time.Time) (models.Vitals, error
 		return models.Vitals{}, wrap("read the vitals", err)
 	}
 	return models.Vitals{
-		OldestDue: instant(row.OldestDue), Instances: row.Instances, PartitionsAhead: row.PartitionsAhead, DeadRows: row.DeadRows,
+		OldestDue: instant(row.OldestDue), Instances: row.Instances, Suspended: row.Suspended, PartitionsAhead: row.PartitionsAhead, DeadRows: row.DeadRows,
 		Clock: instant(row.Clock),
 	}, nil
 }

@@ -32,6 +32,8 @@ type config struct {
 	AdminToken          string          `koanf:"admin_token" validate:"omitempty,min=16"`
 	RetrySchedule       []time.Duration `koanf:"retry_schedule" validate:"min=1,max=50,dive,min=1ms,max=720h"`
 	RetryJitter         float64         `koanf:"retry_jitter" validate:"min=0,max=1"`
+	SuspendAfter        int             `koanf:"suspend_after" validate:"min=0,max=1000000"`
+	SuspendWindow       time.Duration   `koanf:"suspend_window" validate:"min=0s,max=168h"`
 	RetryCron           string          `koanf:"retry_cron" validate:"required"`
 	TimeoutFirst        time.Duration   `koanf:"timeout_first" validate:"min=10ms,max=60s"`
 	TimeoutRetry        time.Duration   `koanf:"timeout_retry" validate:"min=10ms,max=60s"`

@@ -120,11 +120,9 @@ func (s *server) holdings(set func(name metrics.Name, value float64)) {
 	set(metrics.RulesRevision, float64(s.matcher.Revision()))
 	set(metrics.Statements, float64(s.db.Statements()))
 	set(metrics.Subscriptions, float64(s.matcher.Len()))
-	if s.router != nil {
-		events, bytes := s.router.Limits()
-		set(metrics.EventsLimit, float64(events))
-		set(metrics.EventsBytesLimit, float64(bytes))
-	}
+	events, bytes := s.router.Limits()
+	set(metrics.EventsLimit, float64(events))
+	set(metrics.EventsBytesLimit, float64(bytes))
 	if s.dispatcher == nil {
 		return
 	}

@@ -6,6 +6,7 @@ import (
 
 	"hookrouter/delivery"
 	"hookrouter/delivery/egress"
+	"hookrouter/models"
 	"hookrouter/routing"
 )
 
@@ -42,6 +43,9 @@ func (s *server) wireDelivery(guard *egress.Policy, own *egress.Own, address str
 		Queue:       s.queue(),
 		Directory:   s.matcher,
 		Sender:      sender,
+		Conditions:  s.db,
+		Suspend:     delivery.SuspendPolicy{After: c.SuspendAfter, Window: c.SuspendWindow},
+		Notify:      s.notify,
 		Policy:      delivery.Policy{Schedule: c.RetrySchedule, Jitter: c.RetryJitter},
 		Name:        instanceName(address),
 		MaxInFlight: c.MaxInFlight,
@@ -64,7 +68,7 @@ func (s *server) wireDelivery(guard *egress.Policy, own *egress.Own, address str
 	return nil
 }
 
-// wireAccept makes what an instance needs to take events. Who takes their deliveries over depends on its role, and on whether there can
+// wireAccept makes what an instance needs to take events; one without an API takes those that it publishes itself. Who takes their deliveries over depends on its role, and on whether there can
 // be others.
 func (s *server) wireAccept() error {
 	var handover routing.Handover = s.dispatcher
@@ -87,8 +91,15 @@ func (s *server) wireAccept() error {
 		Matcher: s.matcher, Outbox: s.outbox(), Handover: handover, Types: s.book, Committers: s.db.Committers(),
 		Now: time.Now, NewID: newID, Logger: s.log,
 	})
+	if err != nil {
+		return err
+	}
+	s.notifier, err = routing.NewNotifier(routing.NotifierOptions{Matcher: s.matcher, Accept: s.accepter().Accept, Logger: s.log})
 	return err
 }
+
+// notify is there before the notifier is, which needs the router, which needs who is to notify.
+func (s *server) notify(n models.Notice) { s.notifier.Notify(n) }
 
 // shared reports whether other instances can work on this database.
 func (s *server) shared() bool { return s.db.Dialect() == "postgres" }

@@ -77,8 +77,9 @@ type server struct {
 	matcher    *routing.Matcher
 	dispatcher *delivery.Dispatcher // nil where nothing is sent, like retrier
 	retrier    *delivery.Retrier
-	announcer  *delivery.Announcer // nil on SQLite, and where nothing is accepted
-	router     *routing.Router     // nil where nothing is accepted
+	announcer  *delivery.Announcer // nil on SQLite
+	router     *routing.Router
+	notifier   *routing.Notifier
 	http       *http.Server
 	metrics    *metrics.Metrics
 	page       *metricsPage // nil where metrics are not served
@@ -151,11 +152,11 @@ func (s *server) wire(address string) error {
 			return err
 		}
 	}
+	if err := s.wireAccept(); err != nil {
+		return err
+	}
 	surface := s.probes
 	if s.config.Role.accepts() {
-		if err := s.wireAccept(); err != nil {
-			return err
-		}
 		surface = func() (http.Handler, error) { return s.api(guard, own) }
 	}
 	handler, err := surface()
@@ -219,6 +220,7 @@ func (s *server) api(guard *egress.Policy, own *egress.Own) (http.Handler, error
 		SubscriptionQuota: c.QuotaSubscriptions,
 		Logger:            s.log,
 		Surfaces:          []handlers.Surface{operator},
+		Notify:            s.notify,
 	})
 }
 
@@ -238,9 +240,8 @@ func (s *server) start(ctx context.Context) error {
 	if s.announcer != nil {
 		s.announcer.Start(parts)
 	}
-	if s.router != nil {
-		s.router.Start(parts)
-	}
+	s.router.Start(parts)
+	s.notifier.Start(parts)
 	s.upkeep.Start(parts)
 	s.folding.Start(parts)
 	return nil
@@ -253,9 +254,7 @@ func (s *server) stop(ctx context.Context) error {
 	s.draining.Store(true)
 	ctx = context.WithoutCancel(ctx)
 	errs := []error{within(ctx, closeTimeout, s.stopHTTP), s.stopMaintenance(ctx)}
-	if s.router != nil {
-		errs = append(errs, within(ctx, closeTimeout, s.router.Stop))
-	}
+	errs = append(errs, within(ctx, closeTimeout, s.notifier.Stop), within(ctx, closeTimeout, s.router.Stop))
 	if s.announcer != nil { // after the last commit, so that it is announced too
 		errs = append(errs, within(ctx, closeTimeout, s.announcer.Stop))
 	}

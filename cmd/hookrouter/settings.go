@@ -31,6 +31,8 @@ func settings() []setting {
 		{key: "admin_token", private: true, usage: "bearer token of the operator's surface /admin/v1; without it that surface is off"},
 		{key: "retry_schedule", value: "2m,6m,30m,1h,5h,18h,24h,48h", usage: "waits before each retry, counted from the end of the previous attempt"},
 		{key: "retry_jitter", value: "0.1", usage: "by which fraction of itself each wait may be shorter or longer, 0 to 1"},
+		{key: "suspend_after", value: "10", usage: "consecutive failed attempts after which a subscription is suspended: its deliveries are parked and its endpoint is probed; 0 suspends only those that answer 410"},
+		{key: "suspend_window", value: "5m", usage: "how long an endpoint must have been failing before that"},
 		{key: "retry_cron", value: "@every 1s", usage: "how often the retrier sweeps, as a robfig/cron spec; due retries and a dead instance's work wait for a sweep"},
 		{key: "timeout_first", value: "1s", usage: "time for the first call of a delivery, from dialing to the end of the answer's body"},
 		{key: "timeout_retry", value: "10s", usage: "the same for retries"},

@@ -23,6 +23,8 @@ type Store interface {
 	Keys(ctx context.Context, org models.ID) ([]models.APIKey, error)
 	RevokeKey(ctx context.Context, id models.ID, now time.Time) error
 	Ledger(ctx context.Context) ([]models.Ledger, error)
+	// Suspensions lists up to limit suspended subscriptions of all organizations, the longest suspended first.
+	Suspensions(ctx context.Context, limit int) ([]models.Suspension, error)
 }
 
 // Options is what the surface needs. Everything but Token is required.
@@ -66,6 +68,7 @@ func (a *admin) routes() []handlers.Route {
 		{Method: http.MethodDelete, Path: "/admin/v1/organizations/:organization/keys/:key", Handle: a.revokeKey},
 
 		{Method: http.MethodGet, Path: "/admin/v1/ledger", Handle: a.ledger},
+		{Method: http.MethodGet, Path: "/admin/v1/suspensions", Handle: a.suspensions},
 	}
 }
 

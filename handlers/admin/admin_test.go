@@ -34,6 +34,7 @@ type memory struct {
 	orgs   []models.Organization
 	keys   []models.APIKey
 	ledger []models.Ledger
+	held   []models.Suspension
 	fault  error
 }
 
@@ -97,6 +98,10 @@ func (m *memory) RevokeKey(_ context.Context, id models.ID, now time.Time) error
 }
 
 func (m *memory) Ledger(context.Context) ([]models.Ledger, error) { return m.ledger, m.fault }
+
+func (m *memory) Suspensions(_ context.Context, limit int) ([]models.Suspension, error) {
+	return m.held[:min(limit, len(m.held))], m.fault
+}
 
 // CheckURL makes memory an endpoint checker too, for the options of handlers.
 func (m *memory) CheckURL(raw string) (*url.URL, error) { return url.Parse(raw) }
@@ -270,6 +275,31 @@ func TestLedger(t *testing.T) {
 	require.Equal(t, 3.0, first["deliveries"].(map[string]any)["delivered"])
 	w.store.fault = errors.New("the disk is gone")
 	require.NotContains(t, w.call("GET", "/ledger", "", 500)["detail"], "disk")
+}
+
+func TestSuspensions(t *testing.T) {
+	t.Parallel()
+	w := setup(t, token)
+	require.Empty(t, w.call("GET", "/suspensions", "", 200)["data"])
+	at := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
+	w.store.held = []models.Suspension{
+		{
+			Condition: models.Condition{
+				SubscriptionID: models.ID{1}, OrganizationID: models.ID{2}, Failures: 12, FailingSince: at, SuspendedAt: at.Add(5 * time.Minute),
+				Reason: models.SuspendedFailures, ProbeAt: at.Add(time.Hour), Probes: 3,
+			},
+			Organization: "Acme", Endpoint: "https://user:secret@receiver.example/hooks?token=secret", ParkedCount: models.MaxParkedCount,
+		},
+		{Condition: models.Condition{Reason: models.SuspendedManual, SuspendedAt: at}},
+	}
+	list := w.call("GET", "/suspensions", "", 200)["data"].([]any)
+	first, second := list[0].(map[string]any), list[1].(map[string]any)
+	require.Equal(t, "https://receiver.example/hooks", first["endpoint"], "without what may be a credential")
+	require.Equal(t, "2026-11-01T13:00:00Z", first["next_probe_at"])
+	require.Equal(t, true, first["parked_is_more"])
+	require.Equal(t, "manual", second["reason"])
+	require.Nil(t, second["next_probe_at"])
+	require.Nil(t, second["failing_since"])
 }
 
 func TestWithoutATokenThereIsNoSurface(t *testing.T) {

@@ -58,6 +58,7 @@ const (
 	lookSuccess      Name = "hookrouter_database_look_success"
 	lookAge          Name = "hookrouter_database_look_age_seconds"
 	oldestDue        Name = "hookrouter_queue_oldest_due_seconds"
+	suspended        Name = "hookrouter_subscriptions_suspended"
 	instances        Name = "hookrouter_instances_live"
 	partitionsAhead  Name = "hookrouter_partitions_ahead"
 	deadRows         Name = "hookrouter_queue_dead_rows"
@@ -178,6 +179,7 @@ func databaseEntries() []entry {
 		{lookSuccess, gauge, []string{"look"}, "Whether the last look at the database succeeded: queue or ledger. What a failed look would have shown is left out."},
 		{lookAge, gauge, []string{"look"}, "How old the figures of the look are."},
 		{oldestDue, gauge, nil, "How long the oldest delivery that is due has been due; 0 where none is."},
+		{suspended, gauge, nil, "Subscriptions that are suspended: their deliveries are parked."},
 		{instances, gauge, nil, "Instances that send and were heard of within the last 10 seconds. Those of role api are not among them."},
 		{partitionsAhead, gauge, nil, "Days after today whose partitions exist already. PostgreSQL only."},
 		{deadRows, gauge, nil, "Dead rows in the deliveries tables that vacuum has not removed. PostgreSQL only."},

@@ -16,7 +16,7 @@ func scraped() []Name {
 	return []Name{
 		eventsWaiting, eventsBytes, EventsLimit, EventsBytesLimit, Subscriptions, RulesRevision, ResultsWaiting, CallsInFlight,
 		RetryCallsInFlight, CallsLimit, MemoryDeliveries, MemoryLimit, MemoryBytes, MemoryBytesLimit, Lanes, LanesBacklogged, LanesSlow,
-		DeliveriesDropped, Statements, heartbeatAge, lookSuccess, lookAge, oldestDue, instances, partitionsAhead, deadRows, clockOffset,
+		DeliveriesDropped, Statements, heartbeatAge, lookSuccess, lookAge, oldestDue, suspended, instances, partitionsAhead, deadRows, clockOffset,
 		ledgerDeliveries, ledgerEvents, ledgerMatches, ledgerUnbalanced,
 	}
 }
@@ -84,6 +84,7 @@ func (m *Metrics) showVitals(ctx context.Context, show func(Name, float64, ...st
 		return
 	}
 	show(oldestDue, seen.oldest.Seconds())
+	show(suspended, float64(seen.Suspended))
 	show(instances, float64(seen.Instances))
 	show(partitionsAhead, known(int64(seen.PartitionsAhead)))
 	show(deadRows, known(seen.DeadRows))

@@ -16,7 +16,7 @@ func TestDatabaseIsShown(t *testing.T) {
 	t.Parallel()
 	w := setup(t)
 	w.vitals = models.Vitals{
-		OldestDue: w.clock.Add(-90 * time.Second), Instances: 3, PartitionsAhead: 6, DeadRows: 1234, Clock: w.clock.Add(250 * time.Millisecond),
+		OldestDue: w.clock.Add(-90 * time.Second), Suspended: 2, Instances: 3, PartitionsAhead: 6, DeadRows: 1234, Clock: w.clock.Add(250 * time.Millisecond),
 	}
 	one := models.Ledger{Events: 10, Expected: 12, ByStatus: map[models.DeliveryStatus]int64{models.StatusDelivered: 11, models.StatusPending: 1}}
 	two := models.Ledger{Events: 1, Expected: 5, ByStatus: map[models.DeliveryStatus]int64{models.StatusDelivered: 4}} // one is missing
@@ -26,6 +26,7 @@ func TestDatabaseIsShown(t *testing.T) {
 		`hookrouter_database_look_success{look="ledger"}`:  1,
 		"hookrouter_queue_oldest_due_seconds":              90,
 		"hookrouter_instances_live":                        3,
+		"hookrouter_subscriptions_suspended":               2,
 		"hookrouter_partitions_ahead":                      6,
 		"hookrouter_queue_dead_rows":                       1234,
 		"hookrouter_database_clock_offset_seconds":         0.25,

@@ -32,6 +32,7 @@ func Exercise(t *testing.T, url func(testing.TB) string) {
 		{"queue", queueTests()},
 		{"instances", instanceTests()},
 		{"cancel", cancelTests()},
+		{"suspension", suspensionTests()},
 		{"listing", listingTests()},
 		{"retention", retentionTests()},
 		{"inboxes", inboxTests()},

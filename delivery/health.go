@@ -1,0 +1,227 @@
+package delivery
+
+import (
+	"context"
+	"maps"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"hookrouter/models"
+)
+
+// maxExhausted is how many deliveries that failed for good one notice names; the rest is counted.
+const maxExhausted = 20
+
+// health learns from what was recorded how endpoints are doing, and suspends and resumes them. While every attempt succeeds and no
+// endpoint is known to fail it costs a look at each result, and no statement.
+//
+// Failure policy: what can't be stored here is logged and not tried again. The failures that follow lead to the same decision, and so
+// does the next probe.
+type health struct {
+	o *Options
+
+	mu      sync.Mutex
+	failing map[models.ID]struct{} // subscriptions whose next success is to be told; of all instances, as far as known
+}
+
+func newHealth(o *Options) *health { return &health{o: o, failing: make(map[models.ID]struct{})} }
+
+// report is what one batch says of one subscription.
+type report struct {
+	models.Health
+
+	last        *models.Attempt // the last counted failure
+	gone        bool            // some answer was 410
+	relapsed    bool            // a delivery failed that had been parked
+	well        bool            // a probe succeeded, or a send on demand
+	operational bool            // the last failure was of an operational event
+	exhausted   []models.Delivery
+	count       int // of exhausted ones
+}
+
+// know replaces what is known of failing endpoints by what the database says of all instances.
+func (h *health) know(list []models.Condition) {
+	failing := make(map[models.ID]struct{}, len(list))
+	for i := range list {
+		if list[i].Failures > 0 {
+			failing[list[i].SubscriptionID] = struct{}{}
+		}
+	}
+	h.mu.Lock()
+	h.failing = failing
+	h.mu.Unlock()
+}
+
+// observe is told what a commit recorded.
+func (h *health) observe(ctx context.Context, results []models.Result, fenced []models.ID) {
+	reports := h.read(results, fenced)
+	if len(reports) == 0 {
+		return
+	}
+	now := h.o.Now()
+	counts := h.count(ctx, now, reports)
+	for id, r := range reports {
+		sub, ok := h.o.Directory.Subscription(id)
+		if !ok || !sub.Live() {
+			continue
+		}
+		h.judge(ctx, now, sub, r, counts[id])
+		if r.count > 0 {
+			h.notify(&models.Notice{
+				Event: models.EventDeliveryExhausted, At: now, Subscription: sub, Last: r.last, Exhausted: r.exhausted, Count: r.count,
+			})
+		}
+	}
+}
+
+// read sums a batch up by subscription. It leaves out those of which there is nothing to tell.
+func (h *health) read(results []models.Result, fenced []models.ID) map[models.ID]*report {
+	var reports map[models.ID]*report
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for i := range results {
+		r := &results[i]
+		id := r.Delivery.SubscriptionID
+		if r.Attempt == nil {
+			continue
+		}
+		if r.Attempt.Success && !r.Uncounted && reports[id] == nil {
+			if _, failing := h.failing[id]; !failing {
+				continue
+			}
+		}
+		if slices.Contains(fenced, r.Delivery.ID) {
+			continue
+		}
+		if reports == nil {
+			reports = make(map[models.ID]*report)
+		}
+		if reports[id] == nil {
+			reports[id] = &report{Health: models.Health{OrganizationID: r.Delivery.OrganizationID, SubscriptionID: id}}
+		}
+		reports[id].add(r)
+	}
+	return reports
+}
+
+// add takes one attempt in.
+func (p *report) add(r *models.Result) {
+	switch {
+	case r.Attempt.Success:
+		p.Reset, p.Failures, p.well = true, 0, p.well || r.Uncounted
+		return
+	case r.Uncounted:
+		return
+	}
+	p.Failures++
+	p.last, p.operational = r.Attempt, models.Operational(r.Delivery.EventName)
+	p.gone = p.gone || r.Attempt.StatusCode == http.StatusGone
+	p.relapsed = p.relapsed || r.Drained
+	if r.Status == models.StatusFailed && !p.operational {
+		if p.count++; len(p.exhausted) < maxExhausted {
+			p.exhausted = append(p.exhausted, r.Delivery)
+		}
+	}
+}
+
+// count stores the batch's failures and successes, and returns how many failures in a row that makes for those that failed.
+func (h *health) count(ctx context.Context, now time.Time, reports map[models.ID]*report) map[models.ID]models.Condition {
+	list := make([]models.Health, 0, len(reports))
+	h.mu.Lock()
+	for id, r := range reports {
+		// What failed and was well again within one batch need not be told, unless somebody has told of failures before.
+		if _, failing := h.failing[id]; r.Failures > 0 || r.Reset && failing {
+			list = append(list, r.Health)
+		}
+	}
+	h.mu.Unlock()
+	if len(list) == 0 || h.o.Suspend.After == 0 {
+		return nil
+	}
+	counted, err := h.o.Conditions.ReportHealth(ctx, now, list)
+	if err != nil {
+		h.o.Logger.Warn("endpoint.health", "error", err, "endpoints", len(list))
+		return nil
+	}
+	counts := make(map[models.ID]models.Condition, len(counted))
+	for i := range counted {
+		counts[counted[i].SubscriptionID] = counted[i]
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	known := maps.Clone(h.failing) // know may have put another in its place, which is never changed
+	for i := range list {
+		if id := list[i].SubscriptionID; list[i].Failures > 0 {
+			known[id] = struct{}{}
+		} else {
+			delete(known, id)
+		}
+	}
+	h.failing = known
+	return counts
+}
+
+// judge suspends, warns or resumes.
+func (h *health) judge(ctx context.Context, now time.Time, sub *models.Subscription, r *report, c models.Condition) {
+	before := c.Failures - r.Failures
+	switch {
+	case sub.Suspended():
+		if r.well {
+			h.resume(ctx, now, sub)
+		}
+	case r.gone:
+		h.suspend(ctx, now, sub, models.SuspendedGone, r, c)
+	case r.relapsed, r.Failures > 0 && h.o.Suspend.suspends(c.Failures, c.FailingSince, now):
+		h.suspend(ctx, now, sub, models.SuspendedFailures, r, c)
+	default:
+		if percent := h.o.Suspend.warns(before, c.Failures); percent > 0 && !r.operational {
+			h.notify(&models.Notice{
+				Event: models.EventEndpointFailing, At: now, Subscription: sub, Failures: c.Failures, FailingSince: c.FailingSince,
+				Percent: percent, Last: r.last,
+			})
+		}
+	}
+}
+
+func (h *health) suspend(ctx context.Context, now time.Time, sub *models.Subscription, reason models.SuspendReason, r *report, c models.Condition) {
+	next, changed, err := h.o.Conditions.SuspendSubscription(ctx, sub.OrganizationID, sub.ID, reason, now, now.Add(probeWait(0)))
+	if !h.settled(ctx, "suspended", next, err) || !changed {
+		return
+	}
+	h.o.Logger.Warn("endpoint.suspended", "subscription", sub.ID, "reason", reason, "failures", c.Failures)
+	if !r.operational {
+		h.notify(&models.Notice{
+			Event: models.EventEndpointSuspended, At: now, Subscription: next, Reason: reason, Failures: c.Failures,
+			FailingSince: c.FailingSince, Last: r.last,
+		})
+	}
+}
+
+func (h *health) resume(ctx context.Context, now time.Time, sub *models.Subscription) {
+	next, changed, err := h.o.Conditions.ResumeSubscription(ctx, sub.OrganizationID, sub.ID, false)
+	if !h.settled(ctx, "active", next, err) || !changed {
+		return
+	}
+	h.o.Logger.Info("endpoint.resumed", "subscription", sub.ID, "suspended_for", now.Sub(sub.SuspendedAt))
+	h.notify(&models.Notice{Event: models.EventEndpointResumed, At: now, Subscription: next, Reason: sub.StateReason})
+}
+
+// settled lets this instance follow a change at once: what is about to be sent asks the directory. Other instances learn of it by their
+// next sweep, or by the next event that they accept.
+func (h *health) settled(ctx context.Context, to string, sub *models.Subscription, err error) bool {
+	if err == nil {
+		err = h.o.Directory.Sync(ctx, sub.Revision)
+	}
+	if err != nil && models.CodeOf(err) != models.CodeNotFound && models.CodeOf(err) != models.CodeConflict { // stopped meanwhile
+		h.o.Logger.Warn("endpoint.turn", "to", to, "error", err)
+	}
+	return err == nil
+}
+
+func (h *health) notify(n *models.Notice) {
+	if h.o.Notify != nil {
+		h.o.Notify(*n)
+	}
+}
