@@ -19,18 +19,24 @@ import (
 //   - Where a retry would be due but the subscription was deleted, disabled or had its auto_retry switched off meanwhile, the
 //     delivery is canceled with that reason.
 //   - Every other failure is final.
+//   - The failure of an attempt on demand changes nothing: the delivery is where it was before, unless it would wait for a subscription
+//     that has stopped it meanwhile. Success delivers as always.
 //
 // Retry-After of a 429 or 503 postpones the retry, at most by [MaxPostpone], and never brings it forward.
 func Decide(d models.Delivery, s *models.Subscription, a models.Attempt, p Policy, now time.Time, jitter float64) models.Result {
-	r := models.Result{Delivery: d, Attempt: &a, Reason: a.Reason}
+	r := models.Result{Delivery: d, Attempt: &a, Reason: a.Reason, Uncounted: d.Back != nil}
 	if a.Success {
 		r.Status, r.Reason = models.StatusDelivered, ""
 		return r
 	}
-	wait, left := p.backoff(a.Number-d.Uncounted, jitter)
-	owed := !s.AutoRetry && a.Number == 1 && a.Reason == models.ReasonTimeout
+	if d.Back != nil {
+		return wentBack(r, s)
+	}
+	number := a.Number - d.Uncounted // among those that count
+	wait, left := p.backoff(number, jitter)
+	owed := !s.AutoRetry && number == 1 && a.Reason == models.ReasonTimeout
 	// A second or later attempt that nobody owed was a retry under auto_retry, so that is what it had been.
-	retries := s.AutoRetry || owed || a.Number > 1 && !d.Owed
+	retries := s.AutoRetry || owed || number > 1 && !d.Owed
 	if !left || !retries {
 		r.Status = models.StatusFailed
 		return r
@@ -48,8 +54,29 @@ func Decide(d models.Delivery, s *models.Subscription, a models.Attempt, p Polic
 	return r
 }
 
-// canceled is the result for a delivery that its subscription stopped before a call was made.
+// wentBack is the result of an attempt on demand that failed.
+func wentBack(r models.Result, s *models.Subscription) models.Result {
+	back := r.Delivery.Back
+	r.Status, r.DueAt, r.Owed = back.Status, back.DueAt, back.Owed
+	if back.Status == models.StatusDelivered || back.Status == models.StatusCanceled {
+		r.Reason = back.Reason
+	}
+	if !back.Status.Terminal() {
+		after := r.Delivery
+		after.Back, after.Owed = nil, back.Owed
+		if reason, stopped := after.Stopped(s); stopped {
+			r.Status, r.DueAt, r.Owed, r.Reason = models.StatusCanceled, time.Time{}, false, reason
+		}
+	}
+	return r
+}
+
+// canceled is the result for a delivery that its subscription stopped before a call was made. One that had ended and was asked for
+// again is what it was.
 func canceled(d models.Delivery, reason models.Reason) models.Result {
+	if d.Back != nil && d.Back.Status.Terminal() {
+		return models.Result{Delivery: d, Status: d.Back.Status, Reason: d.Back.Reason}
+	}
 	return models.Result{Delivery: d, Status: models.StatusCanceled, Reason: reason}
 }
 

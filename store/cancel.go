@@ -32,7 +32,7 @@ func stops() []stop {
 		},
 		{
 			column:    "cancel_retries_below_version",
-			condition: " AND attempts > 0 AND NOT owed",
+			condition: " AND attempts > uncounted AND NOT owed",
 			mark:      func(r *subscriptionRow) *int { return r.CancelRetriesBelowVersion },
 			reason:    func(*subscriptionRow) models.Reason { return models.ReasonAutoRetryOff },
 		},
@@ -71,7 +71,8 @@ func (s *Store) CancelStopped(ctx context.Context, now time.Time, limit int) (in
 }
 
 func (s *Store) cancel(ctx context.Context, now time.Time, sub *subscriptionRow, stop stop, mark, limit int) (int, error) {
-	waiting := "subscription_id = ? AND due_at > 0 AND owner = 0 AND ? AND subscription_version < ?" + stop.condition
+	// What was asked for is left to whoever claims it: it may have been asked for after the stop, and it goes back to what it was.
+	waiting := "subscription_id = ? AND due_at > 0 AND owner = 0 AND asked = '' AND ? AND subscription_version < ?" + stop.condition
 	since := s.dialect.since(s.floor())
 	n := 0
 	err := s.tx(ctx, func(tx *gorm.DB) error {

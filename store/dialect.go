@@ -51,6 +51,8 @@ type dialect interface {
 	migrations() (folder string, d goose.Dialect)
 	// migrationLock is held while migrating, so that any number of instances may start at once.
 	migrationLock() (goose.ProviderOption, error)
+	// lowerFloor keeps the floor where it is for the transaction, or moves it down to an id.
+	lowerFloor(tx *gorm.DB, to models.ID) error
 	raiseFloor(ctx context.Context, s *Store, now time.Time) error
 	ensurePartitions(ctx context.Context, s *Store, from, to time.Time) error
 

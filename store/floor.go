@@ -10,8 +10,7 @@ import (
 )
 
 // The floor keeps the cost of looking at the queue from growing with the number of days that are kept: no delivery with a smaller id
-// waits or is claimed. It only rises, because nothing makes a delivery wait again that has ended; what does so one day must lower it
-// first. Each instance reads it with every pulse, and an old one is merely slower.
+// waits or is claimed. It rises with time, and whatever makes a delivery wait again that has ended lowers it first. Each instance reads it with every pulse, and an old one is merely slower.
 
 func (s *Store) floor() models.ID {
 	if id := s.queueFloor.Load(); id != nil {
@@ -72,4 +71,29 @@ func (postgresDialect) raiseFloor(ctx context.Context, s *Store, now time.Time) 
 		}
 		return tx.Exec("UPDATE queue_floor SET floor = ? WHERE id = 1", uid(next)).Error
 	})
+}
+
+// sink lowers the floor that this instance knows, after the database's was.
+func (s *Store) sink(to models.ID) {
+	for {
+		at := s.queueFloor.Load()
+		if at == nil || at.Compare(to) <= 0 || s.queueFloor.CompareAndSwap(at, &to) {
+			return
+		}
+	}
+}
+
+func (*sqliteDialect) lowerFloor(*gorm.DB, models.ID) error { return nil }
+
+// lowerFloor takes the row's lock in any case: whoever raises the floor meanwhile waits, and then sees what this transaction has made
+// wait.
+func (postgresDialect) lowerFloor(tx *gorm.DB, to models.ID) error {
+	var floor uid
+	if err := tx.Raw("SELECT floor FROM queue_floor WHERE id = 1 FOR UPDATE").Row().Scan(&floor); err != nil {
+		return err
+	}
+	if models.ID(floor).Compare(to) <= 0 {
+		return nil
+	}
+	return tx.Exec("UPDATE queue_floor SET floor = ? WHERE id = 1", uid(to)).Error
 }

@@ -33,6 +33,7 @@ func Exercise(t *testing.T, url func(testing.TB) string) {
 		{"cancel", cancelTests()},
 		{"listing", listingTests()},
 		{"retention", retentionTests()},
+		{"again", againTests()},
 		{"model", modelTests()},
 	}
 	for _, g := range groups {
