@@ -134,6 +134,8 @@ func bodyFor(r route) string {
 		return validEvent.with(nil)
 	case "POST /v3/events/batch":
 		return `{"events":[` + validEvent.with(nil) + `]}`
+	case "POST /v3/deliveries/retry", "POST /v3/webhooks/:webhook/backfill":
+		return `{"from":"2026-05-04T00:00:00Z"}`
 	case "POST /v3/workspaces":
 		return `{"name":"Sales"}`
 	}
@@ -149,8 +151,10 @@ func furnished(tb testing.TB) (*world, map[string]string) {
 	webhook := w.call("POST", "/v3/webhooks", key, validWebhook.with(object{"scopes": []string{"*"}})).is(201).json()["id"].(string)
 	event := w.call("POST", "/v3/events", key, validEvent.with(object{"entity_key": "ours"})).is(202).json()["event_id"].(string)
 	d := w.store.deliveries[0]
+	w.store.deliveries[0].Status = models.StatusFailed
+	job := w.call("POST", "/v3/deliveries/retry", key, `{"from":"2026-05-04T00:00:00Z"}`).is(202).json()["id"].(string)
 	w.store.attempts[d.ID] = []models.Attempt{{DeliveryID: d.ID, OrganizationID: w.org, Number: 1, StartedAt: w.clock}}
-	return w, map[string]string{"workspace": workspace, "webhook": webhook, "event": event, "delivery": d.ID.String()}
+	return w, map[string]string{"workspace": workspace, "webhook": webhook, "event": event, "delivery": d.ID.String(), "job": job}
 }
 
 func TestEveryRouteByRole(t *testing.T) {
@@ -257,10 +261,10 @@ func TestUnknownPathsAndMethods(t *testing.T) {
 			if slices.Contains(methods, method) {
 				continue
 			}
-			where := address(path, map[string]string{"webhook": "x", "event": "x", "delivery": "x", "workspace": "x"})
+			where := address(path, map[string]string{"webhook": "x", "event": "x", "delivery": "x", "workspace": "x", "job": "x"})
 			a := w.call(method, where, key, "")
-			if path == "/v3/events/batch" && a.status == http.StatusNotFound {
-				continue // GET: an event of this id, which is none
+			if (path == "/v3/events/batch" || path == "/v3/deliveries/retry") && a.status == http.StatusNotFound {
+				continue // GET: an event or a delivery of this id, which is none
 			}
 			a.is(405)
 			allowed := strings.Split(a.header.Get("Allow"), ", ")

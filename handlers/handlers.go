@@ -39,6 +39,11 @@ type Options struct {
 	NewSecret func() string // a fresh secret_key of [models.SecretLength] characters
 	Now       func() time.Time
 
+	// Wake says that subscriptions have got something that is due; JobStarted, that a job has begun. Default: nothing, and both are found
+	// by the next look at the database.
+	Wake       func(subs []models.ID)
+	JobStarted func()
+
 	Limit             Limit
 	SubscriptionQuota int               // per organization; 0 sets none
 	Catalogue         *models.Catalogue // default: the built-in one
@@ -97,6 +102,12 @@ func newAPI(o Options) (*api, error) {
 	}
 	o.Catalogue = cmp.Or(o.Catalogue, models.BuiltinCatalogue())
 	o.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
+	if o.Wake == nil {
+		o.Wake = func([]models.ID) {}
+	}
+	if o.JobStarted == nil {
+		o.JobStarted = func() {}
+	}
 	rules, err := newRulebook(o.Catalogue, o.Endpoints, o.ReservedHeader)
 	if err != nil {
 		return nil, err

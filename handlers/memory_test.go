@@ -26,6 +26,7 @@ type memory struct {
 	events        []*models.Event
 	deliveries    []models.Delivery
 	attempts      map[models.ID][]models.Attempt
+	resends       []models.Resend
 
 	lookups   int   // of keys
 	refreshes int   // of the rules

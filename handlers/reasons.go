@@ -62,6 +62,12 @@ var reasons = map[string]string{
 	"batch_size":      "A batch must have 1 to 1000 events.",
 	"batch":           "This value must be an array of events.",
 
+	// sending again
+	"bound":         "This value is required: without a beginning it would be everything that was ever kept.",
+	"job_period":    "The time ends before it begins. It ends now at the latest.",
+	"resendable":    "Deliveries of this status are on their way anyway.",
+	"known_webhook": "There is no webhook with this id.",
+
 	// queries
 	"query":     "The query can't be read.",
 	"parameter": "There is no parameter of this name here.",

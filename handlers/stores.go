@@ -18,6 +18,8 @@ type Accepter interface {
 type Rules interface {
 	// Refresh applies what has changed in the database.
 	Refresh(ctx context.Context) error
+	// Match appends the subscriptions that match an event to buf.
+	Match(e *models.Event, buf []*models.Subscription) []*models.Subscription
 	// Loaded reports whether the rules have been read at least once.
 	Loaded() bool
 }
@@ -34,6 +36,7 @@ type Store interface {
 	Subscriptions
 	Workspaces
 	History
+	Again
 	Ping(ctx context.Context) error
 }
 
@@ -71,4 +74,22 @@ type History interface {
 	Delivery(ctx context.Context, org, id models.ID) (models.Delivery, error)
 	Deliveries(ctx context.Context, q models.DeliveryQuery) ([]models.Delivery, error)
 	Attempts(ctx context.Context, org, delivery models.ID) ([]models.Attempt, error)
+}
+
+// Again sends what was sent before, or missed.
+type Again interface {
+	// Retry makes a delivery wait for an attempt on demand that is due now. Code conflict: it is on its way, or can't be sent again.
+	Retry(ctx context.Context, org, id models.ID, now time.Time) (models.Delivery, error)
+	// Replay makes new deliveries of an event to subscriptions. With named, one that can't get it is an error of code invalid; otherwise
+	// it is left out.
+	Replay(ctx context.Context, org, ref models.ID, subs []models.ID, named bool, now time.Time) ([]models.Delivery, error)
+
+	// CreateResend starts a job. Code quota: the organization has as many as it may have.
+	CreateResend(ctx context.Context, r *models.Resend) error
+	// PreviewResend says what a job would be about.
+	PreviewResend(ctx context.Context, r models.Resend) (models.Preview, error)
+	Resend(ctx context.Context, org, id models.ID) (models.Resend, error)
+	Resends(ctx context.Context, org models.ID, sandbox *bool, after models.ID, limit int) ([]models.Resend, error)
+	// CancelResend ends a job that is running.
+	CancelResend(ctx context.Context, org, id models.ID, now time.Time) (models.Resend, error)
 }

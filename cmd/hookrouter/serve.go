@@ -81,6 +81,8 @@ type server struct {
 	page       *metricsPage // nil where metrics are not served
 	upkeep     *delivery.Schedule
 	folding    *delivery.Schedule
+	resending  *delivery.Schedule
+	resender   resender
 	draining   atomic.Bool
 }
 
@@ -137,6 +139,9 @@ func (s *server) wire(address string) error {
 	if s.folding, err = delivery.NewSchedule(foldEvery, time.Now(), s.log, s.fold); err != nil {
 		return fmt.Errorf("ledger: %w", err)
 	}
+	if s.resending, err = delivery.NewSchedule(resendEvery, time.Now(), s.log, s.resend); err != nil {
+		return fmt.Errorf("jobs: %w", err)
+	}
 	s.matcher = routing.NewMatcher(s.db)
 	if s.config.Role.sends() {
 		if err := s.wireDelivery(guard, address); err != nil {
@@ -189,6 +194,8 @@ func (s *server) api(guard *egress.Policy) (http.Handler, error) {
 		BodyOf:            bodyOf,
 		ReservedHeader:    format.Reserved,
 		Draining:          s.draining.Load,
+		Wake:              s.wake,
+		JobStarted:        func() { s.resender.known.Store(true) },
 		NewID:             newID,
 		NewSecret:         newSecret,
 		Now:               time.Now,
@@ -220,6 +227,7 @@ func (s *server) start(ctx context.Context) error {
 	}
 	s.upkeep.Start(parts)
 	s.folding.Start(parts)
+	s.resending.Start(parts)
 	return nil
 }
 
