@@ -22,5 +22,5 @@
 // Read in this order: routes.go, handlers.go, stores.go, serve.go, problem.go, write.go, times.go; then who may call: auth.go, keys.go,
 // ratelimit.go, sightings.go; then the way of an event: document.go, texts.go, events.go, event_input.go, event_batch.go; then subscriptions: webhooks.go,
 // webhook_input.go, fields.go, rulebook.go, webhook_rules.go, webhook_headers.go, reasons.go, webhook_output.go; then looking:
-// filters.go, cursor.go, event_list.go, delivery_list.go. workspaces.go, catalogue.go and health.go are small.
+// filters.go, cursor.go, event_list.go, delivery_list.go; then sending again: again.go, jobs.go. workspaces.go, catalogue.go and health.go are small.
 package handlers

@@ -106,7 +106,7 @@ func (s *Store) again(
 	if err != nil {
 		return nil, err
 	}
-	whole, err := s.lockEvents(tx, org, refs)
+	whole, err := s.lockEvents(tx, passes, org, refs)
 	if err != nil {
 		return nil, err
 	}
@@ -177,8 +177,9 @@ func (s *Store) currentOf(tx *gorm.DB, org models.ID, ids []models.ID) (map[mode
 	return found, nil
 }
 
-// lockEvents tells which of an organization's events are there with their data, and keeps these as they are for the transaction.
-func (s *Store) lockEvents(tx *gorm.DB, org models.ID, refs []models.ID) (map[models.ID]bool, error) {
+// lockEvents tells which of an organization's events are there with their data, and keeps these as they are for the transaction. What
+// retention has begun to remove does not count, though something else may still need it.
+func (s *Store) lockEvents(tx *gorm.DB, passes payloadProgress, org models.ID, refs []models.ID) (map[models.ID]bool, error) {
 	if len(refs) == 0 {
 		return nil, nil
 	}
@@ -187,8 +188,9 @@ func (s *Store) lockEvents(tx *gorm.DB, org models.ID, refs []models.ID) (map[mo
 	err := tx.Raw("SELECT ref FROM events WHERE organization_id = ? AND ref >= ? AND ref < ? AND ? AND data <> '' ORDER BY ref "+s.dialect.lock(),
 		uid(org), uid(from), uid(to), s.dialect.idIn("ref", refs)).Scan(&rows).Error
 	whole := make(map[models.ID]bool, len(rows))
+	kept := models.FloorID(time.UnixMilli(passes.DroppingBefore))
 	for _, ref := range rows {
-		whole[models.ID(ref)] = true
+		whole[models.ID(ref)] = models.ID(ref).Compare(kept) >= 0
 	}
 	return whole, err
 }

@@ -31,6 +31,8 @@ type payloadProgress struct {
 	Step           int
 	OrganizationID uid
 	Key            uid
+	// DroppingBefore: events that are older are removed unless something live needs them.
+	DroppingBefore int64
 }
 
 func (payloadProgress) TableName() string { return "payload_progress" }

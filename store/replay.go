@@ -22,7 +22,7 @@ func (s *Store) Replay(ctx context.Context, org, ref models.ID, subs []models.ID
 		if err != nil {
 			return err
 		}
-		whole, err := s.lockEvents(tx, org, []models.ID{ref})
+		whole, err := s.lockEvents(tx, passes, org, []models.ID{ref})
 		if err != nil {
 			return err
 		}

@@ -270,7 +270,7 @@ func (s *Store) backfill(
 	for i := range missed {
 		refs[i] = models.ID(missed[i].Ref)
 	}
-	whole, err := s.lockEvents(tx, r.OrganizationID, refs)
+	whole, err := s.lockEvents(tx, passes, r.OrganizationID, refs)
 	if err != nil {
 		return 0, err
 	}

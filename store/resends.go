@@ -136,12 +136,11 @@ func (s *Store) PreviewResend(ctx context.Context, r models.Resend) (models.Prev
 		}
 	}
 	for looked := 0; looked < models.MaxResendPreview; looked += scanPage {
-		n, last, err := 0, models.ID{}, error(nil)
-		if sub == nil {
-			n, last, err = s.previewDeliveries(db, &r, &p)
-		} else {
-			n, last, err = s.previewEvents(db, &r, sub, &p)
+		look := s.previewDeliveries
+		if sub != nil {
+			look = func(db *gorm.DB, r *models.Resend, p *models.Preview) (int, models.ID, error) { return s.previewEvents(db, r, sub, p) }
 		}
+		n, last, err := look(db, &r, &p)
 		if err != nil {
 			return p, wrap("preview job", err)
 		}

@@ -227,6 +227,7 @@ func (s *server) start(ctx context.Context) error {
 	}
 	s.upkeep.Start(parts)
 	s.folding.Start(parts)
+	s.resender.known.Store(true) // those that a predecessor left
 	s.resending.Start(parts)
 	return nil
 }

@@ -17,6 +17,7 @@ func againTests() []exercise {
 		{"a stop leaves what was asked for after it", exerciseRetryAfterStop},
 		{"an old delivery is found below the floor", exerciseRetryBelowFloor},
 		{"an event whose data is needed again keeps it", exerciseRetryOwesPayload},
+		{"what retention removes is not sent again", exerciseRetryTooOld},
 		{"a replay is a new delivery", exerciseReplay},
 		{"what can't be replayed", exerciseReplayRefused},
 		{"a job sends many again at its pace", exerciseResendPace},
@@ -164,6 +165,23 @@ func exerciseRetryOwesPayload(w *world) {
 	w.record(succeeded(jobs[0].Delivery, now))
 	expire()
 	w.requireCode(models.CodeConflict, second(w.Retry(w.Context(), w.org.ID, d.ID, now)))
+}
+
+// exerciseRetryTooOld asks for an event that is only kept because another delivery still needs it.
+func exerciseRetryTooOld(w *world) {
+	one, two, owner := w.subscribe(), w.subscribe(), w.register("a")
+	a := owned(w.event(one, two), owner)
+	w.save(a)
+	dead := failed(a.Deliveries[0], w.clock.Now(), time.Time{})
+	dead.Status = models.StatusFailed
+	w.record(dead, failed(a.Deliveries[1], w.clock.Now(), w.clock.Now().Add(72*time.Hour)))
+	now := w.clock.Advance(48 * time.Hour)
+	require.NoError(w, w.Heartbeat(w.Context(), owner, models.ID{}))
+	_, err := w.Expire(w.Context(), now, store.Retention{Events: time.Hour})
+	require.NoError(w, err)
+	require.NoError(w, second(w.Event(w.Context(), w.org.ID, a.Event.ID)))
+	w.requireCode(models.CodeConflict, second(w.Retry(w.Context(), w.org.ID, a.Deliveries[0].ID, now)))
+	w.requireCode(models.CodeConflict, second(w.Replay(w.Context(), w.org.ID, a.Event.Ref, []models.ID{one.ID}, true, now)))
 }
 
 func (w *world) replay(ref models.ID, named bool, subs ...models.ID) []models.Delivery {

@@ -10,6 +10,9 @@ ALTER TABLE deliveries ADD COLUMN asked text COLLATE "C" NOT NULL DEFAULT '';
 ALTER TABLE deliveries ADD COLUMN replay_of bytea NOT NULL DEFAULT '';
 CREATE INDEX deliveries_replay ON deliveries (organization_id, event_ref) WHERE length(replay_of) > 0;
 
+-- Events from before are gone or about to go, but for those that live deliveries need: no delivery of such an event is made live again.
+ALTER TABLE payload_progress ADD COLUMN dropping_before bigint NOT NULL DEFAULT 0;
+
 -- Jobs that send many again. position is how far one has come, paced_to up to when its rate is used up.
 CREATE TABLE resends (
     organization_id uuid    NOT NULL REFERENCES organizations (id),

@@ -17,6 +17,9 @@ CREATE TRIGGER ledger_of_replay AFTER INSERT ON deliveries WHEN NEW.replay_of <>
 END;
 -- +goose StatementEnd
 
+-- Events from before are gone or about to go, but for those that live deliveries need: no delivery of such an event is made live again.
+ALTER TABLE payload_progress ADD COLUMN dropping_before BIGINT NOT NULL DEFAULT 0;
+
 -- Jobs that send many again. position is how far one has come, paced_to up to when its rate is used up.
 CREATE TABLE resends (
     organization_id BLOB    NOT NULL REFERENCES organizations (id),
