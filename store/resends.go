@@ -138,7 +138,9 @@ func (s *Store) PreviewResend(ctx context.Context, r models.Resend) (models.Prev
 	for looked := 0; looked < models.MaxResendPreview; looked += scanPage {
 		look := s.previewDeliveries
 		if sub != nil {
-			look = func(db *gorm.DB, r *models.Resend, p *models.Preview) (int, models.ID, error) { return s.previewEvents(db, r, sub, p) }
+			look = func(db *gorm.DB, r *models.Resend, p *models.Preview) (int, models.ID, error) {
+				return s.previewEvents(db, r, sub, p)
+			}
 		}
 		n, last, err := look(db, &r, &p)
 		if err != nil {
