@@ -1,7 +1,9 @@
 package storetest
 
 import (
+	"errors"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -22,6 +24,7 @@ func againTests() []exercise {
 		{"what can't be replayed", exerciseReplayRefused},
 		{"a job sends many again at its pace", exerciseResendPace},
 		{"a job goes on elsewhere and sends nothing twice", exerciseResendGoesOn},
+		{"instances that step at once share a job's rate", exerciseResendTogether},
 		{"a backfill sends what was missed", exerciseBackfill},
 		{"jobs are bounded, listed and canceled", exerciseResendList},
 	}
@@ -345,6 +348,29 @@ func exerciseResendGoesOn(w *world) {
 	require.Equal(w, models.ResendDone, got.State)
 	require.Equal(w, failures[29], got.Position)
 	require.True(w, w.ledger().Balanced())
+}
+
+func exerciseResendTogether(w *world) {
+	sub, owner := w.subscribe(), w.register("a")
+	for range 20 {
+		w.ended(sub, owner, models.StatusFailed)
+	}
+	w.resend(func(r *models.Resend) { r.RatePerSecond = 5 })
+	stores := []*store.Store{w.Store, w.open(), w.open(), w.open()}
+	for second := 1; second <= 5; second++ {
+		now := w.clock.Advance(time.Second)
+		errs := make([]error, len(stores))
+		var all sync.WaitGroup
+		for i, s := range stores {
+			all.Go(func() {
+				_, _, err := s.StepResends(w.Context(), now)
+				errs[i] = err
+			})
+		}
+		all.Wait()
+		require.NoError(w, errors.Join(errs...))
+		require.Equal(w, min(5*second, 20), w.pending())
+	}
 }
 
 func exerciseBackfill(w *world) {
