@@ -197,7 +197,7 @@ func (b *board) follow(l *lane, s *models.Subscription) (stopped []models.Result
 				stopped = append(stopped, canceled(j.Delivery, reason))
 				continue
 			}
-			if s.Suspended() && !j.Probe {
+			if s.Suspended() && !j.Probe && j.Delivery.Back == nil {
 				b.hold(l, -1, -len(j.Event.Data))
 				stopped = append(stopped, parked(j.Delivery))
 				continue

@@ -21,10 +21,12 @@ import (
 //     delivery is canceled with that reason.
 //   - Where it would be due but the subscription was suspended meanwhile, the delivery is parked.
 //   - Every other failure is final.
+//   - The failure of an attempt on demand changes nothing: the delivery is where it was before, unless it would wait for a subscription
+//     that has stopped it meanwhile. Success delivers as always.
 //
 // Retry-After of a 429 or 503 postpones the retry, at most by [MaxPostpone], and never brings it forward.
 func Decide(d models.Delivery, s *models.Subscription, a models.Attempt, p Policy, now time.Time, jitter float64) models.Result {
-	r := models.Result{Delivery: d, Attempt: &a, Reason: a.Reason}
+	r := models.Result{Delivery: d, Attempt: &a, Reason: a.Reason, Uncounted: d.Back != nil}
 	if a.Success {
 		r.Status, r.Reason = models.StatusDelivered, ""
 		return r
@@ -33,11 +35,14 @@ func Decide(d models.Delivery, s *models.Subscription, a models.Attempt, p Polic
 		r.Status = models.StatusFailed
 		return r
 	}
-	wait, left := p.backoff(a.Number-d.Uncounted, jitter)
-	counted := a.Number - d.Uncounted
-	owed := !s.AutoRetry && counted == 1 && a.Reason == models.ReasonTimeout
+	if d.Back != nil {
+		return wentBack(r, s)
+	}
+	number := a.Number - d.Uncounted // among those that count
+	wait, left := p.backoff(number, jitter)
+	owed := !s.AutoRetry && number == 1 && a.Reason == models.ReasonTimeout
 	// A second or later attempt that nobody owed was a retry under auto_retry, so that is what it had been.
-	retries := s.AutoRetry || owed || counted > 1 && !d.Owed
+	retries := s.AutoRetry || owed || number > 1 && !d.Owed
 	if !left || !retries {
 		r.Status = models.StatusFailed
 		return r
@@ -78,6 +83,23 @@ func DecideProbe(d models.Delivery, s *models.Subscription, a models.Attempt, no
 	return r
 }
 
+// wentBack is the result of an attempt on demand that failed.
+func wentBack(r models.Result, s *models.Subscription) models.Result {
+	back := r.Delivery.Back
+	r.Status, r.DueAt, r.Owed = back.Status, back.DueAt, back.Owed
+	if back.Status == models.StatusDelivered || back.Status == models.StatusCanceled {
+		r.Reason = back.Reason
+	}
+	if !back.Status.Terminal() {
+		after := r.Delivery
+		after.Back, after.Owed = nil, back.Owed
+		if reason, stopped := after.Stopped(s); stopped {
+			r.Status, r.DueAt, r.Owed, r.Reason = models.StatusCanceled, time.Time{}, false, reason
+		}
+	}
+	return r
+}
+
 // parked is the result for a delivery whose subscription is suspended, before a call was made.
 func parked(d models.Delivery) models.Result {
 	due := d.DueAt
@@ -87,8 +109,12 @@ func parked(d models.Delivery) models.Result {
 	return models.Result{Delivery: d, Status: models.StatusParked, DueAt: due, Owed: d.Owed, Reason: d.Reason}
 }
 
-// canceled is the result for a delivery that its subscription stopped before a call was made.
+// canceled is the result for a delivery that its subscription stopped before a call was made. One that had ended and was asked for
+// again is what it was.
 func canceled(d models.Delivery, reason models.Reason) models.Result {
+	if d.Back != nil && d.Back.Status.Terminal() {
+		return models.Result{Delivery: d, Status: d.Back.Status, Reason: d.Back.Reason}
+	}
 	return models.Result{Delivery: d, Status: models.StatusCanceled, Reason: reason}
 }
 

@@ -222,3 +222,77 @@ func TestUncountedAttemptsLeaveTheSchedule(t *testing.T) {
 		require.Equal(t, noon.Add(vendorSchedule[1]), r.DueAt)
 	}
 }
+
+// TestAFailureOnDemandGoesBack asks for an attempt of a delivery in every status that allows it, and lets it fail or succeed.
+func TestAFailureOnDemandGoesBack(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 5, 4, 10, 0, 0, 0, time.UTC)
+	policy := Policy{Schedule: []time.Duration{time.Minute}}
+	due := now.Add(time.Hour)
+	live := &models.Subscription{Enabled: true, AutoRetry: true, StoppedBelow: 3}
+	disabled, deleted := &models.Subscription{AutoRetry: true}, &models.Subscription{Enabled: true, DeletedAt: now}
+	for name, c := range map[string]struct {
+		back   models.Back
+		sub    *models.Subscription
+		status models.DeliveryStatus
+		reason models.Reason
+	}{
+		"failed":            {models.Back{Status: models.StatusFailed, Reason: models.ReasonDNS}, live, models.StatusFailed, models.ReasonStatus},
+		"delivered":         {models.Back{Status: models.StatusDelivered}, live, models.StatusDelivered, ""},
+		"canceled":          {models.Back{Status: models.StatusCanceled, Reason: models.ReasonDisabled}, live, models.StatusCanceled, models.ReasonDisabled},
+		"retrying":          {models.Back{Status: models.StatusRetrying, DueAt: due, Owed: true}, live, models.StatusRetrying, models.ReasonStatus},
+		"parked":            {models.Back{Status: models.StatusParked}, live, models.StatusParked, models.ReasonStatus},
+		"retrying, deleted": {models.Back{Status: models.StatusRetrying, DueAt: due}, deleted, models.StatusCanceled, models.ReasonDeleted},
+		"retrying, stopped": {models.Back{Status: models.StatusRetrying, DueAt: due}, disabled, models.StatusCanceled, models.ReasonDisabled},
+		"failed, stopped":   {models.Back{Status: models.StatusFailed}, disabled, models.StatusFailed, models.ReasonStatus},
+	} {
+		d := models.Delivery{SubscriptionVersion: 3, Attempts: 2, Back: &c.back}
+		a := models.Attempt{Number: 3, Reason: models.ReasonStatus, StatusCode: 503, RetryAfter: time.Hour}
+		r := Decide(d, c.sub, a, policy, now, 0)
+		require.Equal(t, c.status, r.Status, name)
+		require.Equal(t, c.reason, r.Reason, name)
+		require.True(t, r.Uncounted, name)
+		if r.Status == models.StatusRetrying {
+			require.Equal(t, due, r.DueAt, name)
+			require.True(t, r.Owed, name)
+		} else {
+			require.True(t, r.DueAt.IsZero(), name)
+		}
+		ok := Decide(d, c.sub, models.Attempt{Number: 3, Success: true}, policy, now, 0)
+		require.Equal(t, models.StatusDelivered, ok.Status, name)
+		require.True(t, ok.Uncounted, name)
+	}
+}
+
+// TestStoppedOnDemand stops a delivery between the call that asked for it and the attempt: what had ended is what it was.
+func TestStoppedOnDemand(t *testing.T) {
+	t.Parallel()
+	for _, status := range models.Statuses() {
+		if !status.Resendable() {
+			continue
+		}
+		d := models.Delivery{SubscriptionVersion: 1, Attempts: 1, Back: &models.Back{Status: status, Reason: models.ReasonTLS}}
+		_, stopped := d.Stopped(&models.Subscription{Enabled: true, StoppedBelow: 2})
+		require.False(t, stopped, "it was asked for after it was enabled again")
+		reason, stopped := d.Stopped(&models.Subscription{})
+		require.True(t, stopped)
+		r := canceled(d, reason)
+		require.Nil(t, r.Attempt)
+		if status.Terminal() {
+			require.Equal(t, status, r.Status)
+			require.Equal(t, models.ReasonTLS, r.Reason)
+			continue
+		}
+		require.Equal(t, models.StatusCanceled, r.Status)
+		require.Equal(t, models.ReasonDisabled, r.Reason)
+	}
+}
+
+// TestReplaysLeaveFreshTrafficItsPlaces puts what is sent again into the class of retries.
+func TestReplaysLeaveFreshTrafficItsPlaces(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, fresh, classOf(&models.Delivery{}))
+	require.Equal(t, retries, classOf(&models.Delivery{Replay: true}))
+	require.Equal(t, retries, classOf(&models.Delivery{Attempts: 1, Back: &models.Back{Status: models.StatusFailed}}))
+	require.Equal(t, retries, classOf(&models.Delivery{Back: &models.Back{Status: models.StatusCanceled}}))
+}

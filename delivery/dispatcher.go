@@ -25,9 +25,9 @@ type Dispatcher struct {
 	// releasing are those of the returns that it is giving back at the moment.
 	releasing []models.Delivery
 	outflows  map[models.ID]*outflow // drains that this instance does
-	active    map[models.ID]bool // being sent; true for what was handed over
-	resting   int                // workers that wait for a task
-	handed    chan task          // to those that rest; closed by the drain
+	active    map[models.ID]bool     // being sent; true for what was handed over
+	resting   int                    // workers that wait for a task
+	handed    chan task              // to those that rest; closed by the drain
 	draining  bool
 	started   bool
 	stopped   chan struct{} // closed when Stop has done its work; nil until it begins

@@ -13,13 +13,13 @@ import (
 type class int
 
 const (
-	fresh   class = iota // never attempted
-	retries              // attempted before
+	fresh   class = iota // never attempted, and not sent again
+	retries              // attempted before, or sent again
 	classes              // how many there are
 )
 
 func classOf(d *models.Delivery) class {
-	if d.Attempts > 0 {
+	if d.Attempts > 0 || d.Replay || d.Back != nil {
 		return retries
 	}
 	return fresh

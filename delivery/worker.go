@@ -57,7 +57,7 @@ func (d *Dispatcher) attempt(j *models.Job) (*models.Attempt, *models.Subscripti
 		d.recorder.add(canceled(j.Delivery, reason))
 		return nil, j.Current
 	}
-	probe := j.Current.Suspended()
+	probe := j.Current.Suspended() && j.Delivery.Back == nil // what was asked for is sent all the same
 	if probe && (!j.Probe || j.Current.StateReason == models.SuspendedManual) {
 		d.recorder.add(parked(j.Delivery))
 		return nil, j.Current

@@ -150,6 +150,8 @@ func bodyFor(r route) string {
 		return validWebhook.with(object{"sandbox": true})
 	case "POST /v3/webhooks/:webhook/revert":
 		return `{"version":1}`
+	case "POST /v3/deliveries/retry", "POST /v3/webhooks/:webhook/backfill":
+		return `{"from":"2026-05-04T00:00:00Z"}`
 	case "POST /v3/workspaces":
 		return `{"name":"Sales"}`
 	case "PATCH /v3/workspaces/:workspace":
@@ -178,12 +180,14 @@ func furnished(tb testing.TB) (*world, map[string]string) {
 	w.call("POST", "/v3/event_types", key, `{"name":"invoice.paid","sample":{"total":1}}`).is(201)
 	w.call("POST", "/v3/scopes", key, `{"name":"letter"}`).is(201)
 	d := w.store.deliveries[0]
+	w.store.deliveries[0].Status = models.StatusFailed
+	job := w.call("POST", "/v3/deliveries/retry", key, `{"from":"2026-05-04T00:00:00Z"}`).is(202).json()["id"].(string)
 	w.store.attempts[d.ID] = []models.Attempt{{DeliveryID: d.ID, OrganizationID: w.org, Number: 1, StartedAt: w.clock}}
 	inbox := w.call("POST", "/v3/sandbox/inboxes", key, `{}`).is(201).json()["id"].(string)
 	w.store.deliver = func(d *models.Delivery) { d.Status = models.StatusDelivered }
 	return w, map[string]string{
 		"workspace": workspace, "webhook": webhook, "event": event, "delivery": d.ID.String(), "event_type": "invoice.paid",
-		"scope": "letter", "entity": "ours", "inbox": inbox,
+		"scope": "letter", "entity": "ours", "inbox": inbox, "job": job,
 	}
 }
 
@@ -297,10 +301,10 @@ func TestUnknownPathsAndMethods(t *testing.T) {
 			if slices.Contains(methods, method) {
 				continue
 			}
-			where := address(path, map[string]string{"webhook": "x", "event_type": "x", "event": "x", "delivery": "x", "workspace": "x", "scope": "x", "entity": "x", "inbox": "x"})
+			where := address(path, map[string]string{"webhook": "x", "event_type": "x", "event": "x", "delivery": "x", "workspace": "x", "scope": "x", "entity": "x", "inbox": "x", "job": "x"})
 			a := w.call(method, where, key, "")
-			if (path == "/v3/events/batch" || path == "/v3/webhooks/dry_run") && a.status == http.StatusNotFound {
-				continue // an event or webhook of this id, which is none
+			if (path == "/v3/events/batch" || path == "/v3/webhooks/dry_run" || path == "/v3/deliveries/retry") && a.status == http.StatusNotFound {
+				continue // an event, webhook or delivery of this id, which is none
 			}
 			a.is(405)
 			allowed := strings.Split(a.header.Get("Allow"), ", ")

@@ -20,6 +20,9 @@ type deliveryOutput struct {
 	SubscriptionVersion int                   `json:"subscription_version"`
 	Status              models.DeliveryStatus `json:"status"`
 	AttemptCount        int                   `json:"attempt_count"`
+	OnDemand            bool                  `json:"on_demand"` // of the next attempt, or the one under way
+	Replay              bool                  `json:"replay"`
+	ReplayOf            *models.ID            `json:"replay_of"`
 	NextAttemptAt       *string               `json:"next_attempt_at"`
 	Reason              *models.Reason        `json:"reason"`
 	CreatedAt           string                `json:"created_at"`
@@ -77,7 +80,8 @@ type timingsOutput struct {
 func showDelivery(d models.Delivery) deliveryOutput {
 	out := deliveryOutput{
 		ID: d.ID, EventID: d.EventID, EventName: d.EventName, Sandbox: d.Sandbox, Test: d.Test(), SubscriptionID: d.SubscriptionID,
-		SubscriptionVersion: d.SubscriptionVersion, Status: d.Status, AttemptCount: d.Attempts, Reason: optional(d.Reason),
+		SubscriptionVersion: d.SubscriptionVersion, Status: d.Status, AttemptCount: d.Attempts, OnDemand: d.Back != nil, Replay: d.Replay,
+		ReplayOf: optional(d.ReplayOf), Reason: optional(d.Reason),
 		CreatedAt: millis(d.CreatedAt), UpdatedAt: shown(d.UpdatedAt),
 	}
 	if d.Status == models.StatusPending || d.Status == models.StatusRetrying {

@@ -52,6 +52,10 @@ type Options struct {
 
 	// TimeoutFirst is how long a first attempt may take where the subscription does not say; a test is waited for a little longer.
 	TimeoutFirst time.Duration // default: 1 s
+	// Wake says that subscriptions have got something that is due; JobStarted, that a job has begun. Default: nothing, and both are found
+	// by the next look at the database.
+	Wake       func(subs []models.ID)
+	JobStarted func()
 
 	Limit             Limit
 	SubscriptionQuota int               // per organization; 0 sets none
@@ -118,6 +122,12 @@ func newAPI(o Options) (*api, error) {
 	o.Catalogue = cmp.Or(o.Catalogue, models.BuiltinCatalogue())
 	o.TimeoutFirst = cmp.Or(o.TimeoutFirst, time.Second)
 	o.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
+	if o.Wake == nil {
+		o.Wake = func([]models.ID) {}
+	}
+	if o.JobStarted == nil {
+		o.JobStarted = func() {}
+	}
 	rules, err := newRulebook(o.Catalogue, o.Endpoints, o.Formats, o.ReservedHeader)
 	if err != nil {
 		return nil, err

@@ -39,6 +39,7 @@ type memory struct {
 	book              *catalogue.Book
 	slowRemoval       time.Duration // how long the removal of an entity takes
 	accepts           func()        // runs before events are accepted
+	resends           []models.Resend
 
 	lookups   int   // of keys
 	refreshes int   // of the rules

@@ -79,6 +79,11 @@ var reasons = map[string]string{
 	"builtin":      "This name is built in.",
 	"renamed":      "A name can't be changed.",
 	"sample_bytes": "This value must not be larger than 16 KiB.",
+	// sending again
+	"bound":         "This value is required: without a beginning it would be everything that was ever kept.",
+	"job_period":    "The time ends before it begins. It ends now at the latest.",
+	"resendable":    "Deliveries of this status are on their way anyway.",
+	"known_webhook": "There is no webhook with this id.",
 
 	// queries
 	"query":     "The query can't be read.",

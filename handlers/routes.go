@@ -65,6 +65,13 @@ func (a *api) routes() []route {
 		{http.MethodGet, "/v3/sandbox/inboxes/:inbox", read, anyEnvironment, a.getInbox},
 		{http.MethodDelete, "/v3/sandbox/inboxes/:inbox", manage, anyEnvironment, a.deleteInbox},
 		{http.MethodGet, "/v3/sandbox/inboxes/:inbox/requests", read, anyEnvironment, a.listInboxRequests},
+		{http.MethodPost, "/v3/deliveries/:delivery/retry", manage, anyEnvironment, a.retryDelivery},
+		{http.MethodPost, "/v3/deliveries/retry", manage, anyEnvironment, a.retryDeliveries},
+		{http.MethodPost, "/v3/events/:event/replay", manage, anyEnvironment, a.replayEvent},
+		{http.MethodPost, "/v3/webhooks/:webhook/backfill", manage, anyEnvironment, a.backfillWebhook},
+		{http.MethodGet, "/v3/jobs", read, anyEnvironment, a.listJobs},
+		{http.MethodGet, "/v3/jobs/:job", read, anyEnvironment, a.getJob},
+		{http.MethodDelete, "/v3/jobs/:job", manage, anyEnvironment, a.cancelJob},
 
 		{http.MethodGet, "/v3/workspaces", read, anyEnvironment, a.listWorkspaces},
 		{http.MethodPost, "/v3/workspaces", manage, productionOnly, a.createWorkspace},

@@ -18,6 +18,8 @@ type Accepter interface {
 type Rules interface {
 	// Refresh applies what has changed in the database.
 	Refresh(ctx context.Context) error
+	// Match appends the subscriptions that match an event to buf.
+	Match(e *models.Event, buf []*models.Subscription) []*models.Subscription
 	// Loaded reports whether the rules have been read at least once.
 	Loaded() bool
 }
@@ -38,6 +40,7 @@ type Store interface {
 	History
 	Inboxes
 	RuleHistory
+	Again
 	Ping(ctx context.Context) error
 }
 
@@ -143,4 +146,22 @@ type Scenarios interface {
 	Scenarios() []models.Scenario
 	// Play makes the events of a flow with their Name, Data, EntityKey and Time. A speed of 0 makes all happen at begin.
 	Play(name string, begin time.Time, speed float64) (events []*models.Event, ok bool)
+}
+
+// Again sends what was sent before, or missed.
+type Again interface {
+	// Retry makes a delivery wait for an attempt on demand that is due now. Code conflict: it is on its way, or can't be sent again.
+	Retry(ctx context.Context, org, id models.ID, now time.Time) (models.Delivery, error)
+	// Replay makes new deliveries of an event to subscriptions. With named, one that can't get it is an error of code invalid; otherwise
+	// it is left out.
+	Replay(ctx context.Context, org, ref models.ID, subs []models.ID, named bool, now time.Time) ([]models.Delivery, error)
+
+	// CreateResend starts a job. Code quota: the organization has as many as it may have.
+	CreateResend(ctx context.Context, r *models.Resend) error
+	// PreviewResend says what a job would be about.
+	PreviewResend(ctx context.Context, r models.Resend) (models.Preview, error)
+	Resend(ctx context.Context, org, id models.ID) (models.Resend, error)
+	Resends(ctx context.Context, org models.ID, sandbox *bool, after models.ID, limit int) ([]models.Resend, error)
+	// CancelResend ends a job that is running.
+	CancelResend(ctx context.Context, org, id models.ID, now time.Time) (models.Resend, error)
 }

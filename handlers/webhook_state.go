@@ -44,6 +44,6 @@ func (a *api) turned(c *gin.Context, key *models.APIKey, s *models.Subscription,
 			a.Notify(models.Notice{Event: event, At: a.Now().UTC(), Subscription: s, Reason: models.SuspendedManual})
 		}
 	}
-	WriteJSON(c, http.StatusOK, showWebhook(s, key.Role))
+	WriteJSON(c, http.StatusOK, a.showWebhook(s, key.Role))
 	return nil
 }

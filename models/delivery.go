@@ -56,6 +56,13 @@ type Delivery struct {
 	Reason    Reason
 	CreatedAt time.Time
 	UpdatedAt time.Time
+
+	// Back is set where the next attempt, or the one under way, is on demand: it says where the delivery goes if that fails.
+	Back *Back
+	// Replay marks a delivery that was made after its event had been accepted. ReplayOf is the earlier delivery of the same event to the
+	// same subscription, zero where there was none.
+	Replay   bool
+	ReplayOf ID
 }
 
 // Test reports whether the delivery is of a test event: somebody asked for it by hand. It is not tried again, and a failure of it says
@@ -102,7 +109,11 @@ func (d *Delivery) Stopped(s *Subscription) (Reason, bool) {
 	switch {
 	case !s.DeletedAt.IsZero():
 		return ReasonDeleted, true
-	case !s.Enabled, d.SubscriptionVersion < s.StoppedBelow:
+	case !s.Enabled:
+		return ReasonDisabled, true
+	case d.Back != nil: // asked for after whatever stopped it earlier
+		return "", false
+	case d.SubscriptionVersion < s.StoppedBelow:
 		return ReasonDisabled, true
 	case d.Attempts > d.Uncounted && !s.AutoRetry && !d.Owed:
 		return ReasonAutoRetryOff, true

@@ -43,7 +43,7 @@ func Explain(s *Subscription, e *Event) []Mismatch {
 	} {
 		alone := Subscription{
 			OrganizationID: e.OrganizationID, Enabled: true, Sandbox: e.Sandbox,
-			Events: []Pattern{Any}, Scopes: []string{Any}, Workspaces: []string{Any},
+			Events: []Pattern{Pattern(e.Name)}, Scopes: []string{Any}, Workspaces: []string{Any}, // "*" leaves out operational events
 		}
 		if rule.put(&alone); !alone.Matches(e) {
 			list = append(list, rule.name)

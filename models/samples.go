@@ -17,10 +17,35 @@ func Sample(name string) []byte {
 		case FamilyQuicklySign:
 			// The callback of the vendor has no data of the document. What stands beside the key is for those that read the event here.
 			return []byte(`{"entity_type":"Document","status":"` + quicklySignStatus(name) + `"}`)
+		case FamilyHookrouter:
+			return []byte(operationalSample(name))
 		case FamilyCustom: // none is built in
 		}
 	}
 	return nil
+}
+
+// operationalSample is as routing writes them.
+func operationalSample(name string) string {
+	webhook := func(state, since string) string {
+		return `"webhook":{"id":"7c9e6679-7425-40de-944b-e07fc1f90ae7","endpoint":"https://receiver.test/hooks","description":"CRM",` +
+			`"sandbox":false,"state":"` + state + `","suspended_at":` + since + `}`
+	}
+	const (
+		failing = `,"failures":5,"failing_since":"2026-01-02T10:00:00Z","percent_to_suspension":50`
+		last    = `,"last_failure":{"at":"2026-01-02T10:20:00Z","reason":"status","status_code":500}`
+		count   = `,"deliveries":[{"id":"01a1fc12-6759-7456-b9e0-00000047d260","event_id":"01a1fc12-6759-7456-b9e0-6f1d2247d260",` +
+			`"event_name":"signature_request.done"}],"delivery_count":1`
+	)
+	switch name {
+	case EventEndpointSuspended:
+		return `{` + webhook("suspended", `"2026-01-02T10:20:00Z"`) + `,"reason":"failures"` + last + `}`
+	case EventEndpointResumed:
+		return `{` + webhook("active", "null") + `,"reason":"failures"}`
+	case EventDeliveryExhausted:
+		return `{` + webhook("active", "null") + last + count + `}`
+	}
+	return `{` + webhook("active", "null") + failing + last + `}`
 }
 
 // The parts of Yousign's samples. An upper-case word between angle brackets is replaced.

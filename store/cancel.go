@@ -91,9 +91,10 @@ func (s *Store) cancel(ctx context.Context, now time.Time, sub *subscriptionRow,
 	return n, err
 }
 
-// What a subscription's deliveries are that wait in the queue, and those that are parked.
+// What a subscription's deliveries are that wait in the queue, and those that are parked. What was asked for is left to whoever claims it:
+// it may have been asked for after the stop, and it goes back to what it was.
 const (
-	waitingSQL  = "subscription_id = ? AND due_at > 0 AND owner = 0 AND ?"
+	waitingSQL  = "subscription_id = ? AND due_at > 0 AND owner = 0 AND asked = '' AND ?"
 	parkedOfSQL = "subscription_id = ? AND due_at < 0 AND ?"
 )
 

@@ -15,6 +15,8 @@
 //   - The ledger adds up at any moment: an event and all its deliveries are stored by one transaction, and whatever moves a delivery
 //     enters it in the ledger in the same one.
 //   - Nothing is accepted or claimed under the number of an instance that was declared dead.
+//   - What makes an ended delivery wait again does three things in the same transaction: it lowers the floor of the queue, locks its event
+//     while that has its data, and notes what it needs of what a pass over payloads has come by.
 //   - Retention never removes a delivery that has not ended, nor what it needs.
 //   - Every query on behalf of a tenant names the organization. The queue's own go by subscription and owner.
 //   - Neither payloads nor parameters get into logs or errors.
@@ -25,7 +27,7 @@
 // one statement carries many rows as arrays, on SQLite rows go in chunks within one transaction of the single writer.
 //
 // Read in this order: open.go, rows.go, subscriptions.go, events.go, eventkeys.go, saved.go, queue.go, instances.go, owned.go,
-// floor.go, hints.go, cancel.go, suspend.go, parked.go, ledger.go; then dialect.go with postgres_events.go and postgres_queue.go beside sqlite_events.go,
+// floor.go, hints.go, cancel.go, suspend.go, parked.go, ledger.go, again.go, replay.go, resends.go, resend_step.go; then dialect.go with postgres_events.go and postgres_queue.go beside sqlite_events.go,
 // sqlite_queue.go and prepared.go; then listing.go, versions.go, sightings.go, vitals.go, seal.go, errors.go, migrate.go and partitions.go; then rotation.go; then retention.go,
 // payloads.go, postgres_retention.go and sqlite_retention.go. The sandbox's built-in receivers stand aside in
 // inboxes.go.

@@ -102,3 +102,13 @@ func (postgresDialect) raiseFloor(ctx context.Context, s *Store, now time.Time) 
 		return tx.Exec("UPDATE queue_floor SET floor = ? WHERE id = 1", uid(next)).Error
 	})
 }
+
+// sink lowers the floor that this instance knows, after the database's was.
+func (s *Store) sink(to models.ID) {
+	for {
+		at := s.queueFloor.Load()
+		if at == nil || at.Compare(to) <= 0 || s.queueFloor.CompareAndSwap(at, &to) {
+			return
+		}
+	}
+}

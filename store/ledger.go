@@ -173,6 +173,8 @@ UNION ALL
 SELECT organization_id, '', 1, count(*), sum(matched) FROM events GROUP BY organization_id
 UNION ALL
 SELECT organization_id, status, 2, count(*), 0 FROM deliveries GROUP BY organization_id, status
+UNION ALL
+SELECT organization_id, '', 3, 0, count(*) FROM deliveries WHERE ` + replaySQL + ` GROUP BY organization_id
 ORDER BY kind, what, organization_id`
 
 // CountLedger counts the rows themselves, by one query that reads all of them. Where nothing was ever removed it must equal
@@ -211,6 +213,8 @@ func (s *Store) CountLedger(ctx context.Context) ([]models.Ledger, error) {
 		case !ok: // nothing of a tenant can exist without it
 		case r.Kind == 1:
 			list[i].Events, list[i].Expected = r.N, r.Matched
+		case r.Kind == 3: // replays, each a match more
+			list[i].Expected += r.Matched
 		case r.Kind == 2:
 			list[i].ByStatus[models.DeliveryStatus(r.What)] = r.N
 		}

@@ -66,7 +66,26 @@ func (s *Store) Events(ctx context.Context, q models.EventQuery) ([]*models.Even
 
 // Deliveries lists deliveries, newest first.
 func (s *Store) Deliveries(ctx context.Context, q models.DeliveryQuery) ([]models.Delivery, error) {
-	query := s.reader(ctx).Where("organization_id = ?", uid(q.OrganizationID)).Order("id DESC").Limit(q.Limit)
+	if q.EventRef.IsZero() {
+		return s.deliveries(ctx, q, "true")
+	}
+	// An event's replays are newer than all that it had at first, which have its ref at the beginning of their ids.
+	first, last := models.DeliveryIDs(q.EventRef)
+	var list []models.Delivery
+	if q.After.IsZero() || q.After.Compare(last) > 0 {
+		var err error
+		list, err = s.deliveries(ctx, q, "id > ? AND event_ref = ? AND "+replaySQL, uid(last), uid(q.EventRef))
+		if q.Limit -= len(list); err != nil || q.Limit <= 0 {
+			return list, err
+		}
+		q.After = models.ID{}
+	}
+	rest, err := s.deliveries(ctx, q, "id >= ? AND id <= ? AND event_ref = ?", uid(first), uid(last), uid(q.EventRef))
+	return append(list, rest...), err
+}
+
+func (s *Store) deliveries(ctx context.Context, q models.DeliveryQuery, which string, args ...any) ([]models.Delivery, error) {
+	query := s.reader(ctx).Where("organization_id = ?", uid(q.OrganizationID)).Where(which, args...).Order("id DESC").Limit(q.Limit)
 	query = named(query, "event_name", q.EventName)
 	query = between(query, "id", "created_at", q.From, q.To)
 	if q.Sandbox != nil {
@@ -74,10 +93,6 @@ func (s *Store) Deliveries(ctx context.Context, q models.DeliveryQuery) ([]model
 	}
 	if !q.SubscriptionID.IsZero() {
 		query = query.Where("subscription_id = ?", uid(q.SubscriptionID))
-	}
-	if !q.EventRef.IsZero() {
-		first, last := models.DeliveryIDs(q.EventRef)
-		query = query.Where("id >= ? AND id <= ? AND event_ref = ?", uid(first), uid(last), uid(q.EventRef))
 	}
 	if q.Status != "" {
 		query = query.Where("status = ?", string(q.Status))

@@ -18,7 +18,7 @@ func (s *Store) ParkWaiting(ctx context.Context, now time.Time, sub models.Condi
 	n := 0
 	err := s.tx(ctx, func(tx *gorm.DB) error {
 		var rows []deliveryRow
-		err := tx.Raw("SELECT organization_id, id, status FROM deliveries WHERE subscription_id = ? AND due_at > 0 AND owner = 0 AND ? LIMIT ? "+
+		err := tx.Raw("SELECT organization_id, id, status FROM deliveries WHERE subscription_id = ? AND due_at > 0 AND owner = 0 AND asked = '' AND ? LIMIT ? "+
 			s.dialect.skipLocked(), uid(sub.SubscriptionID), s.dialect.since(s.floor()), limit).Scan(&rows).Error
 		if n = len(rows); err != nil || n == 0 {
 			return err

@@ -31,6 +31,8 @@ type payloadProgress struct {
 	Step           int
 	OrganizationID uid
 	Key            uid
+	// DroppingBefore: events that are older are removed unless something live needs them.
+	DroppingBefore int64
 }
 
 func (payloadProgress) TableName() string { return "payload_progress" }
@@ -68,8 +70,8 @@ func (e *expiry) payloads(ctx context.Context, before time.Time) error {
 
 // empty does the next part of a pass, of up to size keys, and reports whether there is more to do.
 func (e *expiry) empty(tx *gorm.DB, before int64, size int) (more bool, err error) {
-	var p payloadProgress
-	if err := tx.Where("id = 1").Take(&p).Error; err != nil {
+	p, err := lockPasses(tx, e.s.dialect)
+	if err != nil {
 		return false, err
 	}
 	if p.EmptyingBefore == 0 {
@@ -140,6 +142,12 @@ func (e *expiry) begin(tx *gorm.DB, p payloadProgress, before int64) error {
 		return err
 	}
 	return p.save(tx)
+}
+
+// lockPasses reads where the passes stand and keeps them there for the transaction. A pass that begins, and whoever makes a delivery
+// live again, come one after the other: so the second sees what the first has done.
+func lockPasses(tx *gorm.DB, d dialect) (p payloadProgress, err error) {
+	return p, tx.Raw("SELECT * FROM payload_progress WHERE id = 1 " + d.lock()).Scan(&p).Error
 }
 
 func (p *payloadProgress) save(tx *gorm.DB) error {

@@ -121,7 +121,6 @@ func TestHotStatements(t *testing.T) {
 		require.NotContains(t, text, "Seq Scan on events", name)
 	}
 }
-}
 
 // TestParkedGoByTheirIndex holds the plan of what a probe and a drain claim: by an index that has nothing but what is parked.
 func TestParkedGoByTheirIndex(t *testing.T) {

@@ -33,7 +33,8 @@ WITH due AS (
   UPDATE deliveries d SET status = 'delivering', owner = ?, updated_at = ?
   FROM due WHERE d.organization_id = due.organization_id AND d.id = due.id AND d.id >= ?
   RETURNING d.due_at, d.owner, d.created_at, d.updated_at, d.organization_id, d.id, d.event_ref, d.event_id, d.subscription_id,
-            d.subscription_version, d.attempts, d.uncounted, d.sandbox, d.owed, d.status, d.reason, d.event_name, due.status AS was
+            d.subscription_version, d.attempts, d.uncounted, d.sandbox, d.owed, d.status, d.reason, d.event_name, d.asked, d.replay_of,
+            due.status AS was
 ), l AS (
   INSERT INTO ledger_entries (organization_id, delivering, pending, retrying)
   SELECT organization_id, count(*), -count(*) FILTER (WHERE was = 'pending'), -count(*) FILTER (WHERE was = 'retrying')
@@ -71,7 +72,7 @@ func (postgresDialect) claim(
 const recordSQL = `
 WITH u AS (
   UPDATE deliveries d
-  SET status = r.status, owner = CASE WHEN r.due_at <> 0 THEN 0 ELSE d.owner END, due_at = r.due_at, owed = r.owed, reason = r.reason, attempts = d.attempts + r.sent, uncounted = d.uncounted + r.uncounted, updated_at = $1
+  SET status = r.status, owner = CASE WHEN r.due_at <> 0 THEN 0 ELSE d.owner END, due_at = r.due_at, owed = r.owed, reason = r.reason, attempts = d.attempts + r.sent, uncounted = d.uncounted + r.uncounted, asked = '', updated_at = $1
   FROM unnest($2::uuid[], $3::uuid[], $4::bigint[], $5::text[], $6::bigint[], $7::boolean[], $8::text[], $9::int[], $10::bigint[],
               $11::boolean[], $12::boolean[], $13::int[], $14::int[], $15::int[], $16::int[], $17::int[], $18::int[], $19::int[],
               $20::int[], $21::text[], $22::text[], $23::text[], $24::text[], $25::text[], $26::bytea[], $27::int[], $31::int[], $32::int[])

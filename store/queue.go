@@ -121,7 +121,7 @@ func (s *Store) giveUp(tx *gorm.DB, lost []models.Delivery) error {
 		d := &lost[i]
 		moved.move(d.OrganizationID, models.StatusDelivering, models.StatusFailed)
 		s.logger.ErrorContext(tx.Statement.Context, "store.delivery_lost", "delivery", d.ID.String(), "event_ref", d.EventRef.String())
-		err := tx.Exec(`UPDATE deliveries SET status = 'failed', reason = ?, due_at = 0, owed = FALSE
+		err := tx.Exec(`UPDATE deliveries SET status = 'failed', reason = ?, due_at = 0, owed = FALSE, asked = ''
 			WHERE organization_id = ? AND id = ?`, models.ReasonInvalid, uid(d.OrganizationID), uid(d.ID)).Error
 		if err != nil {
 			return err

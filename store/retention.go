@@ -97,7 +97,12 @@ func (s *Store) cutoffs(ctx context.Context, now time.Time, r Retention) (cutoff
 func (e *expiry) run(ctx context.Context, cut cutoffs) error {
 	var wanted []eventPlace
 	if !cut.events.IsZero() {
-		var err error
+		// Before the look at what is wanted: from now on nothing more comes to want such an event. See lockEvents.
+		err := e.s.writer(ctx).Exec("UPDATE payload_progress SET dropping_before = ? WHERE id = 1 AND dropping_before < ?",
+			ms(cut.events), ms(cut.events)).Error
+		if err != nil {
+			return err
+		}
 		if wanted, err = e.s.wantedEvents(ctx, cut.events); err != nil {
 			return err
 		}

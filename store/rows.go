@@ -234,17 +234,26 @@ type deliveryRow struct {
 	Status              models.DeliveryStatus
 	Reason              models.Reason
 	EventName           string
+	Asked               string
+	ReplayOf            []byte
 }
 
 func (deliveryRow) TableName() string { return "deliveries" }
 
 func (r *deliveryRow) model() models.Delivery {
-	return models.Delivery{
+	d := models.Delivery{
 		ID: models.ID(r.ID), OrganizationID: models.ID(r.OrganizationID), EventRef: models.ID(r.EventRef),
 		EventID: models.ID(r.EventID), EventName: r.EventName, Sandbox: r.Sandbox, SubscriptionID: models.ID(r.SubscriptionID),
 		SubscriptionVersion: r.SubscriptionVersion, Status: r.Status, Attempts: r.Attempts, Uncounted: r.Uncounted, Owner: r.Owner,
 		DueAt: instant(max(r.DueAt, -r.DueAt)), Owed: r.Owed, Reason: r.Reason, CreatedAt: instant(r.CreatedAt), UpdatedAt: instant(r.UpdatedAt),
 	}
+	if r.Asked != "" {
+		d.Back = parseAsked(r.Asked)
+	}
+	if d.Replay = len(r.ReplayOf) > 0; len(r.ReplayOf) == len(d.ReplayOf) {
+		copy(d.ReplayOf[:], r.ReplayOf)
+	}
+	return d
 }
 
 // texts is a list in a column of JSON.

@@ -10,7 +10,7 @@ import (
 )
 
 const deliveryColumnsSQL = `due_at, owner, created_at, updated_at, organization_id, id, event_ref, event_id, subscription_id,
-	subscription_version, attempts, uncounted, sandbox, owed, status, reason, event_name`
+	subscription_version, attempts, uncounted, sandbox, owed, status, reason, event_name, asked, replay_of`
 
 // claim goes subscription by subscription. There is no one to skip: the transaction has the write lock.
 func (*sqliteDialect) claim(
@@ -91,7 +91,7 @@ func recordStatesSQLite(ctx context.Context, pool gorm.ConnPool, now time.Time, 
 			string(r.Reason), sent, r.Delivery.Attempts, uncounted)
 	}
 	rows, err := queryPrepared(ctx, pool, `UPDATE deliveries SET status = r.column4, owner = CASE WHEN r.column5 <> 0 THEN 0 ELSE owner END,
-		due_at = r.column5, owed = r.column6, reason = r.column7, attempts = attempts + r.column8, uncounted = uncounted + r.column10, updated_at = ?
+		due_at = r.column5, owed = r.column6, reason = r.column7, attempts = attempts + r.column8, uncounted = uncounted + r.column10, asked = '', updated_at = ?
 		FROM (VALUES `+values(len(rs), 10)+`) AS r
 		WHERE deliveries.organization_id = r.column1 AND deliveries.id = r.column2 AND +deliveries.owner = r.column3
 		  AND +deliveries.status = 'delivering' AND deliveries.attempts = r.column9

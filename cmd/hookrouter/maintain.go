@@ -72,7 +72,7 @@ func (s *server) stopMaintenance(ctx context.Context) error {
 	at, cancel := context.WithCancel(ctx)
 	cancel()
 	var errs []error
-	for _, schedule := range []*delivery.Schedule{s.upkeep, s.folding} {
+	for _, schedule := range []*delivery.Schedule{s.upkeep, s.folding, s.resending} {
 		if err := schedule.Stop(at); err != nil && !errors.Is(err, context.Canceled) {
 			errs = append(errs, err)
 		}

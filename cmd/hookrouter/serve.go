@@ -85,6 +85,8 @@ type server struct {
 	page       *metricsPage // nil where metrics are not served
 	upkeep     *delivery.Schedule
 	folding    *delivery.Schedule
+	resending  *delivery.Schedule
+	resender   resender
 	draining   atomic.Bool
 }
 
@@ -144,6 +146,9 @@ func (s *server) wire(address string) error {
 	}
 	if s.folding, err = delivery.NewSchedule(foldEvery, time.Now(), s.log, s.fold); err != nil {
 		return fmt.Errorf("ledger: %w", err)
+	}
+	if s.resending, err = delivery.NewSchedule(resendEvery, time.Now(), s.log, s.resend); err != nil {
+		return fmt.Errorf("jobs: %w", err)
 	}
 	s.book = catalogue.NewBook(s.db)
 	s.matcher = routing.NewMatcher(s.db).With(s.book)
@@ -213,6 +218,8 @@ func (s *server) api(guard *egress.Policy, own *egress.Own) (http.Handler, error
 		VerdictOf:         verdictOf,
 		TimeoutFirst:      c.TimeoutFirst,
 		Draining:          s.draining.Load,
+		Wake:              s.wake,
+		JobStarted:        func() { s.resender.known.Store(true) },
 		NewID:             newID,
 		NewSecret:         newSecret,
 		Now:               time.Now,
@@ -244,6 +251,8 @@ func (s *server) start(ctx context.Context) error {
 	s.notifier.Start(parts)
 	s.upkeep.Start(parts)
 	s.folding.Start(parts)
+	s.resender.known.Store(true) // those that a predecessor left
+	s.resending.Start(parts)
 	return nil
 }
 

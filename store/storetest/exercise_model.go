@@ -41,6 +41,8 @@ func exerciseModel(w *world) {
 			"restart":  m.restart,
 			"takeover": m.takeOver,
 			"change":   m.changeRules,
+			"retry":    m.retryOne,
+			"replay":   m.replayOne,
 			"cancel":   m.cancelStopped,
 			"wait":     func(*rapid.T) { m.clock.Advance(time.Minute) },
 			"":         m.check,
@@ -174,6 +176,10 @@ func (m *model) recordSome(t *rapid.T) {
 			continue
 		}
 		d.Status, d.DueAt, d.Owed, d.Reason, d.UpdatedAt = r.Status, r.DueAt, r.Owed, r.Reason, now
+		if d.Back != nil {
+			r.Uncounted, d.Back = true, nil
+			d.Uncounted++
+		}
 		if !r.DueAt.IsZero() {
 			d.Owner = 0
 		}
@@ -262,7 +268,7 @@ func (m *model) cancelStopped(t *rapid.T) {
 	})
 	for _, k := range m.marks {
 		for _, d := range m.waiting(k.sub) {
-			if d.SubscriptionVersion >= k.below || k.retries && (d.Attempts == 0 || d.Owed) {
+			if d.SubscriptionVersion >= k.below || d.Back != nil || k.retries && (d.Attempts == d.Uncounted || d.Owed) {
 				continue
 			}
 			d.Status, d.Reason, d.DueAt, d.Owed, d.UpdatedAt = models.StatusCanceled, k.reason, time.Time{}, false, now
@@ -300,6 +306,7 @@ func (m *model) stopAll() {
 		m.mark(mark{sub: s.ID, below: s.Version + 1, reason: models.ReasonDeleted})
 	}
 	m.cancelStopped(m.T)
+	m.goBack()
 	m.check(m.T)
 	for _, d := range m.deliveries {
 		require.True(m.T, d.Status.Terminal())
