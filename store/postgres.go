@@ -51,7 +51,8 @@ SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('sync
 
 // How prepared statements are planned. Those that look for deliveries are planned at each run, for a third of a millisecond: a
 // plan made while a day's partition was empty takes any index for as good as another, and would go on doing so when the day has
-// come. Those that accept events and record outcomes go by primary keys and nothing else, and keep their plan.
+// come. So is the one that records: made for an empty day, its plan went through the whole day for each outcome. Those that accept events
+// look for nothing but keys, and keep their plan.
 const (
 	planEachRun = "SET plan_cache_mode = force_custom_plan;"
 	planOnce    = "SET plan_cache_mode = force_generic_plan;"
@@ -100,7 +101,7 @@ func (s *Store) openPostgres(url string) error {
 	if s.accept, err = open(planOnce+acceptTimeout, maxAcceptConns); err != nil {
 		return fmt.Errorf("set up gorm: %w", err)
 	}
-	if s.record, err = open(planOnce, maxRecordConns); err != nil {
+	if s.record, err = open(planEachRun, maxRecordConns); err != nil {
 		return fmt.Errorf("set up gorm: %w", err)
 	}
 	if s.read, err = open(planEachRun+readTimeout, maxReadConns); err != nil {
