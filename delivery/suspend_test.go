@@ -231,7 +231,9 @@ func TestOnePoisonousDeliveryKeepsNobodySuspended(t *testing.T) {
 		}
 		w, id := suspendedWith(t, 20, send)
 		w.tick(t, 3*60+10)
-		require.GreaterOrEqual(t, w.q.count(models.StatusDelivered), 16, "the drain ends where it fails")
+		// The poison goes last. When it fails at a window of 8, up to 7 others are still in memory and are parked again; the window is 16
+		// only after 15 successes.
+		require.GreaterOrEqual(t, w.q.count(models.StatusDelivered), 12, "the drain ends where it fails")
 		w.tick(t, 5*60)
 		require.Equal(t, 19, w.q.count(models.StatusDelivered))
 		w.publish(id)
