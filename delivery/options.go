@@ -45,6 +45,9 @@ type Options struct {
 	// results may wait for one. Default: 512, 2 and 4,096. Failure policy: when the queue is full, workers wait with their slot, so
 	// a slow database slows sending down and nothing is lost.
 	RecordBatch, Committers, RecordQueue int
+	// RecordPace is the time between the beginnings of two commits of less than a quarter of RecordBatch: it saves the database statements,
+	// and in a crash up to as many more deliveries are sent again as end in that time. Default: none.
+	RecordPace time.Duration
 
 	// HeartbeatEvery is how often the instance says that it lives. Default: 2 s.
 	HeartbeatEvery time.Duration
@@ -89,8 +92,8 @@ func (o *Options) check() error {
 		return fmt.Errorf("dispatcher: %d calls in flight are too few, want at least 2", o.MaxInFlight)
 	case min(o.MaxJobs, o.MaxBytes, o.MaxPerLane, o.RecordBatch, o.Committers, o.RecordQueue) < 1:
 		return errors.New("dispatcher: a bound is below 1")
-	case o.HeartbeatEvery < 0 || o.Grace < 0 || o.HoldAfter < 2*o.HeartbeatEvery: // one heartbeat may get lost
-		return fmt.Errorf("dispatcher: hold after %s must be at least twice the heartbeat's %s", o.HoldAfter, o.HeartbeatEvery)
+	case o.HeartbeatEvery < 0 || o.Grace < 0 || o.RecordPace < 0 || o.HoldAfter < 2*o.HeartbeatEvery: // one heartbeat may get lost
+		return fmt.Errorf("dispatcher: a time is below 0, or hold after %s is not at least twice the heartbeat's %s", o.HoldAfter, o.HeartbeatEvery)
 	}
 	if err := o.Suspend.Validate(); err != nil {
 		return err

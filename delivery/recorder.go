@@ -5,18 +5,21 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"time"
 
 	"hookrouter/models"
 )
 
-// recorder stores results, many per commit. While one commit runs the next batch gathers; there is no timer, so a lone result is
-// stored at once and a flood is stored in large batches.
+// recorder stores results, many per commit. A lone result is stored at once. While a commit runs the next batch gathers, and for as long as
+// the pace after it began: a statement costs the same for one result as for twenty, nobody waits for a result, and what a crash may cause to
+// be sent again grows by what ends within the pace.
 type recorder struct {
 	queue      Queue
 	logger     *slog.Logger
 	committers int
 	batch      int
 	bound      int
+	pace       time.Duration // between the beginnings of commits, unless there is enough for a large one
 
 	// after, where set, is told what was recorded. It may take statements of its own, but must not add results.
 	after func(ctx context.Context, results []models.Result, fenced []models.ID)
@@ -26,6 +29,7 @@ type recorder struct {
 	waiting  fifo[pending]
 	running  [][]pending // what each committer is committing
 	busy     int         // commits that run
+	resting  bool        // the last commit began less than the pace ago
 	closing  bool        // no further results will come
 	relieved bool        // add does not wait any more
 	limit    int         // of a batch; smaller than batch after a failure, to find the result that causes it
@@ -49,7 +53,7 @@ const patience = 5
 
 func newRecorder(o *Options) *recorder {
 	r := &recorder{
-		queue: o.Queue, logger: o.Logger, committers: o.Committers, batch: o.RecordBatch, bound: o.RecordQueue, limit: o.RecordBatch,
+		queue: o.Queue, logger: o.Logger, committers: o.Committers, batch: o.RecordBatch, bound: o.RecordQueue, pace: o.RecordPace, limit: o.RecordBatch,
 		running: make([][]pending, o.Committers),
 	}
 	r.change.L = &r.mu
@@ -75,7 +79,9 @@ func (r *recorder) add(result models.Result) {
 		r.change.Wait()
 	}
 	r.waiting.push(pending{result: result})
-	r.change.Broadcast()
+	if r.worthwhile() {
+		r.change.Broadcast()
+	}
 }
 
 // commit is the loop of one committer, number i.
@@ -101,8 +107,8 @@ func (r *recorder) commit(ctx context.Context, i int) {
 	}
 }
 
-// take waits for results and returns up to the limit. While another commit runs it waits for many. It returns none when the recorder is
-// closed and nothing can come any more.
+// take waits for results and returns up to the limit. While another commit runs, or the pace is not over, it waits for many. It returns none
+// when the recorder is closed and nothing can come any more.
 func (r *recorder) take(i int, batch []pending) []pending {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -115,9 +121,26 @@ func (r *recorder) take(i int, batch []pending) []pending {
 	if len(batch) > 0 {
 		r.busy++
 		r.running[i] = batch
+		r.rest()
 		r.change.Broadcast() // room for workers
 	}
 	return batch
+}
+
+// rest makes small batches wait until the pace is over. The lock is held.
+func (r *recorder) rest() {
+	if r.resting || r.pace <= 0 {
+		return
+	}
+	r.resting = true
+	time.AfterFunc(r.pace, func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.resting = false
+		if r.waiting.size > 0 {
+			r.change.Broadcast()
+		}
+	})
 }
 
 // worthwhile reports whether a committer has something to do now, or may end.
@@ -125,7 +148,7 @@ func (r *recorder) worthwhile() bool {
 	switch n := r.waiting.size; {
 	case n == 0:
 		return r.closing && r.busy == 0 // a commit that runs may fail and bring its results back
-	case r.busy == 0 || r.closing:
+	case r.busy == 0 && !r.resting || r.closing:
 		return true
 	default:
 		return n >= max(1, r.batch/joinAt)

@@ -54,6 +54,44 @@ func TestRecorderGathers(t *testing.T) {
 	})
 }
 
+// Within the pace only what is worth a large commit is stored, and what the end of the process needs to have stored.
+func TestRecorderKeepsItsPace(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const pace = 10 * time.Millisecond
+		w := newWorld(t, nil, nil)
+		r := w.recorder(func(o *Options) { o.RecordPace = pace })
+		stored := func(want ...int) {
+			t.Helper()
+			synctest.Wait()
+			require.Equal(t, want, w.queue.batches)
+		}
+		all := w.results(300)
+		add := func(n int) {
+			for _, res := range all[:n] {
+				r.add(res)
+			}
+			all = all[n:]
+		}
+		add(1)
+		stored(1) // a lone one at once
+		add(2)
+		stored(1)
+		pause(t.Context(), pace-1)
+		add(3)
+		stored(1)
+		pause(t.Context(), 1)
+		stored(1, 5)
+		add(127)
+		stored(1, 5)
+		add(1)
+		stored(1, 5, 128) // a quarter of a full batch
+		add(4)
+		require.Zero(t, r.flush(t.Context())) // at once, or its deliveries would be sent again
+		stored(1, 5, 128, 4)
+	})
+}
+
 // A second committer joins only when much is waiting.
 func TestRecorderJoinsUnderLoad(t *testing.T) {
 	t.Parallel()

@@ -26,7 +26,7 @@ type dialect interface {
 	findKeys(ctx context.Context, db gorm.ConnPool, keys []eventKey) ([]foundKey, error)
 
 	// claim makes due deliveries ours, in one transaction with what its caller does next. It finds none for an owner that is dead.
-	claim(tx *gorm.DB, owner int64, floor models.ID, now time.Time, wants []models.Want) ([]claimedRow, error)
+	claim(tx *gorm.DB, owner int64, in span, now time.Time, wants []models.Want) ([]claimedRow, error)
 	// record stores results and returns the places in rs of those that were fenced. It commits by itself.
 	record(ctx context.Context, db *gorm.DB, now time.Time, rs []models.Result) (fenced []int, err error)
 
@@ -38,6 +38,8 @@ type dialect interface {
 
 	// since limits a look at the queue to the days from the floor on, where that saves looking at others.
 	since(floor models.ID) clause.Expr
+	// within limits it to a span's days.
+	within(in span) clause.Expr
 	// idIn is the condition that a column of ids is one of ids.
 	idIn(column string, ids []models.ID) clause.Expr
 	// clock is the time by which instances are judged: the server's on Postgres, so that instances with wrong clocks agree.

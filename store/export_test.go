@@ -185,8 +185,9 @@ func (s *Store) ExplainHot(
 	save = append(append(save, deliveryColumns(batch)...), []int64{})
 	save = append(append(save, entryColumns(accepted(batch))...), uid(batch[0].Event.Ref))
 	floor := s.floor()
+	from, to := uid(s.span().from), uid(s.span().to)
 	named := map[string]any{
-		"now": ms(now), "since": s.dialect.since(floor), "silent": s.before(now, time.Hour), "forgotten": s.before(now, deadFor),
+		"now": ms(now), "since": s.dialect.since(floor), "within": s.dialect.within(s.span()), "silent": s.before(now, time.Hour), "forgotten": s.before(now, deadFor),
 		"after": uid(models.FloorID(time.Time{})), "limit": 100,
 	}
 	plans := map[string][]string{}
@@ -196,7 +197,7 @@ func (s *Store) ExplainHot(
 		"accept": func(tx *gorm.DB) *gorm.DB { return plain(tx, explain+saveEventsSQL, save) },
 		"record": func(tx *gorm.DB) *gorm.DB { return plain(tx, explain+recordSQL, recordArguments(now, rs)) },
 		"claim": func(tx *gorm.DB) *gorm.DB {
-			return tx.Raw(explain+claimSQL, uidArray{[]models.ID{sub}}, counts{[]int64{100}}, ms(now), uid(floor), owner, owner, ms(now), uid(floor))
+			return tx.Raw(explain+claimSQL, uidArray{[]models.ID{sub}}, counts{[]int64{100}}, ms(now), from, to, owner, owner, ms(now), from, to)
 		},
 		"pulse":   func(tx *gorm.DB) *gorm.DB { return tx.Raw(explain+pulseSQL, named) },
 		"backlog": func(tx *gorm.DB) *gorm.DB { return tx.Raw(explain+backlogSQL, named) },

@@ -21,6 +21,16 @@ func (s *Store) floor() models.ID {
 	return models.FloorID(time.Time{}) // not known yet
 }
 
+// span is the part of the queue that is looked at for work: from the floor to the end of tomorrow. Partitions are made days ahead, and each
+// that a look can't leave out costs a probe of its index for every lane. Ids of deliveries begin with the time of their acceptance, so
+// only an instance whose clock is a day ahead makes some that lie above, and what waits there is found when its day has come.
+func (s *Store) span() span {
+	return span{from: s.floor(), to: models.FloorID(s.now().UTC().Truncate(24*time.Hour).AddDate(0, 0, 2))}
+}
+
+// span is a range of ids of deliveries, the second excluded.
+type span struct{ from, to models.ID }
+
 func (s *Store) setFloor(id models.ID) { s.queueFloor.Store(&id) }
 
 func (*sqliteDialect) lowerFloor(*gorm.DB, *Store, models.ID) error { return nil }

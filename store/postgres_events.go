@@ -27,6 +27,11 @@ func (postgresDialect) since(floor models.ID) clause.Expr {
 	return clause.Expr{SQL: "id >= ?", Vars: []any{uid(floor)}}
 }
 
+// within is what lets it leave out those of later days too.
+func (postgresDialect) within(in span) clause.Expr {
+	return clause.Expr{SQL: "id >= ? AND id < ?", Vars: []any{uid(in.from), uid(in.to)}}
+}
+
 func (postgresDialect) clock(time.Time) clause.Expr {
 	return clause.Expr{SQL: "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"}
 }

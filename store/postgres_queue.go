@@ -24,14 +24,14 @@ WITH due AS (
   FROM unnest(?::uuid[], ?::bigint[]) AS want (subscription_id, most)
   CROSS JOIN LATERAL (
     SELECT q.organization_id, q.id, q.status FROM deliveries q
-    WHERE q.subscription_id = want.subscription_id AND q.due_at > 0 AND q.owner = 0 AND q.due_at <= ? AND q.id >= ?
+    WHERE q.subscription_id = want.subscription_id AND q.due_at > 0 AND q.owner = 0 AND q.due_at <= ? AND q.id >= ? AND q.id < ?
     ORDER BY q.due_at, q.id LIMIT want.most
     FOR UPDATE SKIP LOCKED
   ) d
   WHERE EXISTS (SELECT 1 FROM instances i WHERE i.id = ? AND NOT i.dead)
 ), mine AS (
   UPDATE deliveries d SET status = 'delivering', owner = ?, updated_at = ?
-  FROM due WHERE d.organization_id = due.organization_id AND d.id = due.id AND d.id >= ?
+  FROM due WHERE d.organization_id = due.organization_id AND d.id = due.id AND d.id >= ? AND d.id < ?
   RETURNING d.due_at, d.owner, d.created_at, d.updated_at, d.organization_id, d.id, d.event_ref, d.event_id, d.subscription_id,
             d.subscription_version, d.attempts, d.uncounted, d.sandbox, d.owed, d.status, d.reason, d.event_name, d.asked, d.replay_of,
             due.status AS was
@@ -50,14 +50,15 @@ LEFT JOIN LATERAL (
 ) e ON true`
 
 func (postgresDialect) claim(
-	tx *gorm.DB, owner int64, floor models.ID, now time.Time, wants []models.Want,
+	tx *gorm.DB, owner int64, in span, now time.Time, wants []models.Want,
 ) ([]claimedRow, error) {
 	ids, most := make([]models.ID, len(wants)), make([]int64, len(wants))
 	for i, w := range wants {
 		ids[i], most[i] = w.SubscriptionID, int64(w.Limit)
 	}
 	var rows []claimedRow
-	err := tx.Raw(claimSQL, uidArray{ids}, counts{most}, ms(now.Add(models.ClaimAhead)), uid(floor), owner, owner, ms(now), uid(floor)).Scan(&rows).Error
+	from, to := uid(in.from), uid(in.to)
+	err := tx.Raw(claimSQL, uidArray{ids}, counts{most}, ms(now.Add(models.ClaimAhead)), from, to, owner, owner, ms(now), from, to).Scan(&rows).Error
 	return rows, err
 }
 

@@ -48,7 +48,7 @@ func (s *Store) Claim(ctx context.Context, owner int64, now time.Time, wants []m
 	}
 	var jobs []models.Job
 	err := s.tx(ctx, func(tx *gorm.DB) error {
-		rows, err := s.dialect.claim(tx, owner, s.floor(), now, wants)
+		rows, err := s.dialect.claim(tx, owner, s.span(), now, wants)
 		if err != nil {
 			return err
 		}
@@ -205,17 +205,17 @@ func bounds(ids []models.ID) (from, to models.ID) {
 // number of subscriptions and not of deliveries. The first queued row of each is the oldest due.
 const backlogSQL = `
 WITH RECURSIVE lanes (subscription_id) AS (
-  SELECT (SELECT subscription_id FROM deliveries WHERE due_at > 0 AND owner = 0 AND @since AND subscription_id > @after
+  SELECT (SELECT subscription_id FROM deliveries WHERE due_at > 0 AND owner = 0 AND @within AND subscription_id > @after
           ORDER BY subscription_id LIMIT 1)
   UNION ALL
   SELECT (SELECT d.subscription_id FROM deliveries d
-          WHERE d.due_at > 0 AND d.owner = 0 AND @since AND d.subscription_id > lanes.subscription_id
+          WHERE d.due_at > 0 AND d.owner = 0 AND @within AND d.subscription_id > lanes.subscription_id
           ORDER BY d.subscription_id LIMIT 1)
   FROM lanes WHERE lanes.subscription_id IS NOT NULL
 )
 SELECT subscription_id FROM lanes
 WHERE subscription_id IS NOT NULL
-  AND (SELECT d.due_at FROM deliveries d WHERE d.due_at > 0 AND d.owner = 0 AND @since AND d.subscription_id = lanes.subscription_id
+  AND (SELECT d.due_at FROM deliveries d WHERE d.due_at > 0 AND d.owner = 0 AND @within AND d.subscription_id = lanes.subscription_id
        ORDER BY d.due_at LIMIT 1) <= @now
 LIMIT @limit`
 
@@ -252,7 +252,7 @@ func (s *Store) backlog(ctx context.Context, now time.Time, after models.ID, lim
 		after[15] = 1
 	}
 	err := s.watcher(ctx).Raw(backlogSQL, map[string]any{
-		"since": s.dialect.since(s.floor()), "after": uid(after), "now": ms(now.Add(models.ClaimAhead)), "limit": limit,
+		"within": s.dialect.within(s.span()), "after": uid(after), "now": ms(now.Add(models.ClaimAhead)), "limit": limit,
 	}).Scan(&ids).Error
 	if err != nil {
 		return nil, err

@@ -28,6 +28,7 @@ func (*sqliteDialect) idIn(column string, ids []models.ID) clause.Expr {
 
 // since is no condition: there is one table, and its indexes lead to the live ones however old.
 func (*sqliteDialect) since(models.ID) clause.Expr { return clause.Expr{SQL: "true"} }
+func (*sqliteDialect) within(span) clause.Expr     { return clause.Expr{SQL: "true"} }
 
 func (*sqliteDialect) clock(now time.Time) clause.Expr {
 	return clause.Expr{SQL: "?", Vars: []any{ms(now)}}

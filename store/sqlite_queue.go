@@ -14,7 +14,7 @@ const deliveryColumnsSQL = `due_at, owner, created_at, updated_at, organization_
 
 // claim goes subscription by subscription. There is no one to skip: the transaction has the write lock.
 func (*sqliteDialect) claim(
-	tx *gorm.DB, owner int64, _ models.ID, now time.Time, wants []models.Want,
+	tx *gorm.DB, owner int64, _ span, now time.Time, wants []models.Want,
 ) ([]claimedRow, error) {
 	var claimed []claimedRow
 	for _, w := range wants {

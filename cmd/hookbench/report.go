@@ -50,6 +50,7 @@ const (
 	barePosts      yardmark = "bare_posts_per_s"
 	eventsWithout  yardmark = "events_without"
 	healthyWithout yardmark = "p99_without_ms"
+	callsWith      yardmark = "calls_with_per_s"
 	firstTenth     yardmark = "first_per_s"
 	dependentLoad  yardmark = "load_ns"
 )
@@ -62,6 +63,8 @@ func (y yardmark) unit() string {
 		return "events/s without"
 	case healthyWithout:
 		return "ms without"
+	case callsWith:
+		return "calls/s"
 	case firstTenth:
 		return "deliveries/s in the first"
 	case dependentLoad:

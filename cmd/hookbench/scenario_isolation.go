@@ -17,19 +17,39 @@ func failing(path int) bool { return path%10 < 3 }
 func hanging(path int) bool { return path%10 == 3 }
 func healthy(path int) bool { return !failing(path) && !hanging(path) }
 
-// measureIsolation takes the delay of the healthy endpoints twice on one system, first while all are healthy.
+// measureIsolation takes the delay of the healthy endpoints on one system, first while all are healthy and then while some are not. Then,
+// on another system, while all are healthy and get as many calls as all got while some were not: what is the same there is the price of
+// the calls, and what is not is what bad receivers do to good ones.
 func measureIsolation(ctx context.Context, b *bench, dialect string) (reading, error) {
 	events := int(b.sizes.isolation.Seconds() * isolationRate)
-	s, err := b.setUp(ctx, dialect, setup{
-		events: 2*events + warmUp, paths: endpoints, subscribers: map[string]any{"entity_key": eachPath},
-		// Retries soon, so that those of the failing come while the healthy are measured.
-		settings: []string{"HOOKROUTER_RETRY_SCHEDULE=1s,2s,4s,8s,1m"},
-	})
+	o := stream{events: events, publishers: b.sizes.publishers, rate: isolationRate, payload: payload, entities: endpoints}
+	s, err := b.setUpIsolation(ctx, dialect, 2*events+warmUp)
 	if err != nil {
 		return nil, err
 	}
-	r, err := s.isolation(ctx, stream{events: events, publishers: b.sizes.publishers, rate: isolationRate, payload: payload, entities: endpoints})
+	r, err := s.isolation(ctx, o)
+	if err := errors.Join(err, s.close(ctx)); err != nil {
+		return nil, err
+	}
+	o.rate = r["calls_with_per_s"]
+	o.events = int(b.sizes.isolation.Seconds() * o.rate)
+	if s, err = b.setUpIsolation(ctx, dialect, o.events+warmUp); err != nil {
+		return nil, err
+	}
+	t, err := s.tryWarm(ctx, o)
+	r["p99_equal_ms"] = quantiles(t.arrivals.delays)["p99"]
+	r["equal_ratio"] = r["p99_with_ms"] / r["p99_equal_ms"]
+	r[lost] += float64(t.arrivals.missing)
+	r[duplicates] += float64(t.arrivals.duplicate)
 	return r, errors.Join(err, s.close(ctx))
+}
+
+func (b *bench) setUpIsolation(ctx context.Context, dialect string, events int) (*system, error) {
+	return b.setUp(ctx, dialect, setup{
+		events: events, paths: endpoints, subscribers: map[string]any{"entity_key": eachPath},
+		// Retries soon, so that those of the failing come while the healthy are measured.
+		settings: []string{"HOOKROUTER_RETRY_SCHEDULE=1s,2s,4s,8s,1m"},
+	})
 }
 
 func (s *system) isolation(ctx context.Context, o stream) (reading, error) {
@@ -47,10 +67,14 @@ func (s *system) isolation(ctx context.Context, o stream) (reading, error) {
 		return http.StatusOK
 	})
 	o.from = warmUp + o.events
+	cost := s.usage()
+	defer cost.stop()
 	l, err := publish(ctx, s.program, o)
 	if err != nil {
 		return nil, err
 	}
+	cost.stop()
+	calls := s.calls(o.from, o.events)
 	expected := l.expects(o)
 	ofHealthy := func(event, path int) bool { return healthy(path) && expected(event, path) }
 	var with arrivals
@@ -64,8 +88,19 @@ func (s *system) isolation(ctx context.Context, o stream) (reading, error) {
 	after := quantiles(with.delays)
 	return reading{
 		"ratio": after["p99"] / before["p99"], "p99_without_ms": before["p99"], "p99_with_ms": after["p99"],
+		"calls_with_per_s": float64(calls) / l.took.Seconds(),
+		"cpu_without":      without.usage.total().Seconds() / without.usage.took.Seconds(), "cpu_with": cost.total().Seconds() / cost.took.Seconds(),
 		lost: float64(without.arrivals.missing + with.missing), duplicates: float64(without.arrivals.duplicate + s.again(o.from, o.events)),
 	}, nil
+}
+
+// calls counts all that arrived of some events, also again.
+func (s *system) calls(from, events int) int {
+	sum := 0
+	for i := from * s.in.paths; i < (from+events)*s.in.paths; i++ {
+		sum += int(s.in.counts[i].Load())
+	}
+	return sum
 }
 
 // again counts what healthy endpoints got more than once.
