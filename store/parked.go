@@ -171,7 +171,7 @@ func (s *Store) unpark(tx *gorm.DB, owner int64, now time.Time, sub models.Condi
 	if err := s.dialect.lowerFloor(tx, s, lowest); err != nil {
 		return nil, err
 	}
-	claimed, err := s.withEvents(tx, models.ID(sub.OrganizationID), rows)
+	claimed, err := withEvents(tx, s.dialect, models.ID(sub.OrganizationID), rows)
 	if err != nil {
 		return nil, err
 	}
@@ -179,14 +179,14 @@ func (s *Store) unpark(tx *gorm.DB, owner int64, now time.Time, sub models.Condi
 }
 
 // withEvents reads the events of an organization's deliveries.
-func (s *Store) withEvents(tx *gorm.DB, org models.ID, rows []deliveryRow) ([]claimedRow, error) {
+func withEvents(tx *gorm.DB, d dialect, org models.ID, rows []deliveryRow) ([]claimedRow, error) {
 	refs := make([]models.ID, len(rows))
 	for i := range rows {
 		refs[i] = models.ID(rows[i].EventRef)
 	}
 	from, to := bounds(refs)
 	var list []eventRow
-	err := tx.Where("organization_id = ? AND ref >= ? AND ref < ?", uid(org), uid(from), uid(to)).Where(s.dialect.idIn("ref", refs)).Find(&list).Error
+	err := tx.Where("organization_id = ? AND ref >= ? AND ref < ?", uid(org), uid(from), uid(to)).Where(d.idIn("ref", refs)).Find(&list).Error
 	if err != nil {
 		return nil, err
 	}

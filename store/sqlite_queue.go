@@ -12,35 +12,56 @@ import (
 const deliveryColumnsSQL = `due_at, owner, created_at, updated_at, organization_id, id, event_ref, event_id, subscription_id,
 	subscription_version, attempts, uncounted, sandbox, owed, status, reason, event_name, asked, replay_of`
 
-// claim goes subscription by subscription. There is no one to skip: the transaction has the write lock.
-func (*sqliteDialect) claim(
+// claim finds what is due subscription by subscription, with one statement that is kept compiled, and makes it the owner's for each organization
+// at once: compiling the change with its triggers takes longer than running it. There is no one to skip: the transaction has the write
+// lock.
+func (d *sqliteDialect) claim(
 	tx *gorm.DB, owner int64, _ span, now time.Time, wants []models.Want,
 ) ([]claimedRow, error) {
-	var claimed []claimedRow
+	due := map[uid][]models.ID{} // by organization
 	for _, w := range wants {
+		if err := dueSQLite(tx, w, now.Add(models.ClaimAhead), due); err != nil {
+			return nil, err
+		}
+	}
+	var claimed []claimedRow
+	for org, ids := range due {
 		var rows []deliveryRow
 		err := tx.Raw(`UPDATE deliveries SET status = 'delivering', owner = ?, updated_at = ?
-			WHERE (organization_id, id) IN (SELECT organization_id, id FROM deliveries
-				WHERE subscription_id = ? AND due_at > 0 AND owner = 0 AND due_at <= ? ORDER BY due_at, id LIMIT ?)
-			AND EXISTS (SELECT 1 FROM instances i WHERE i.id = ? AND NOT i.dead)
-			RETURNING `+deliveryColumnsSQL, owner, ms(now), uid(w.SubscriptionID), ms(now.Add(models.ClaimAhead)), w.Limit, owner).Scan(&rows).Error
+			WHERE organization_id = ? AND ? AND EXISTS (SELECT 1 FROM instances i WHERE i.id = ? AND NOT i.dead)
+			RETURNING `+deliveryColumnsSQL, owner, ms(now), org, d.idIn("id", ids), owner).Scan(&rows).Error
 		if err != nil {
 			return nil, err
 		}
-		for i := range rows {
-			row := claimedRow{Delivery: rows[i], EventMissing: true}
-			var events []eventRow
-			err := tx.Where("organization_id = ? AND ref = ?", rows[i].OrganizationID, rows[i].EventRef).Find(&events).Error
-			if err != nil {
-				return nil, err
-			}
-			for i := range events {
-				row.takeEvent(&events[i])
-			}
-			claimed = append(claimed, row)
+		if len(rows) == 0 {
+			continue // the owner was declared dead
 		}
+		complete, err := withEvents(tx, d, models.ID(org), rows)
+		if err != nil {
+			return nil, err
+		}
+		claimed = append(claimed, complete...)
 	}
 	return claimed, nil
+}
+
+// dueSQLite adds what a subscription has that is due until then, oldest first and up to the limit.
+func dueSQLite(tx *gorm.DB, w models.Want, until time.Time, due map[uid][]models.ID) error {
+	rows, err := queryPrepared(tx.Statement.Context, tx.Statement.ConnPool, `SELECT organization_id, id FROM deliveries
+		WHERE subscription_id = ? AND due_at > 0 AND owner = 0 AND due_at <= ? ORDER BY due_at, id LIMIT ?`,
+		uid(w.SubscriptionID), ms(until), w.Limit)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var org, id uid
+		if err := rows.Scan(&org, &id); err != nil {
+			return err
+		}
+		due[org] = append(due[org], models.ID(id))
+	}
+	return rows.Err()
 }
 
 // record updates and inserts in chunks. The update says how many attempts each row now has, and by being silent which are fenced.
