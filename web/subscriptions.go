@@ -25,8 +25,27 @@ const (
 )
 
 func (s *site) subscriptionRoutes() []route {
+	one := subscriptionsPath + "/{id}"
 	return []route{
 		{pattern: "GET " + subscriptionsPath, page: s.listSubscriptions},
+		{pattern: "GET " + subscriptionsPath + "/new", action: models.ActionManage, page: s.newSubscription},
+		{pattern: "POST " + subscriptionsPath + "/new", action: models.ActionManage, page: s.createSubscription},
+		{pattern: "POST " + subscriptionsPath + "/preview", action: models.ActionManage, page: s.previewSubscription},
+		{pattern: "GET " + one, page: s.showSubscription},
+		{pattern: "GET " + one + "/edit", action: models.ActionManage, page: s.editSubscription},
+		{pattern: "POST " + one + "/edit", action: models.ActionManage, page: s.updateSubscription},
+		{pattern: "POST " + one + "/preview", action: models.ActionManage, page: s.previewSubscription},
+		{pattern: "GET " + one + "/secret", page: s.showSecret},
+		{pattern: "POST " + one + "/secret/rotate", action: models.ActionManage, page: s.rotateSecret},
+		{pattern: "POST " + one + "/secret/activate", action: models.ActionManage, page: s.activateSecret},
+		{pattern: "GET " + one + "/test", page: s.showTest},
+		{pattern: "POST " + one + "/test", action: models.ActionManage, page: s.sendTest},
+		{pattern: "GET " + one + "/versions", page: s.showVersions},
+		{pattern: "POST " + one + "/versions/revert", action: models.ActionManage, page: s.revertSubscription},
+		{pattern: "POST " + one + "/suspend", action: models.ActionManage, page: s.suspendSubscription},
+		{pattern: "POST " + one + "/resume", action: models.ActionManage, page: s.resumeSubscription},
+		{pattern: "GET " + one + "/delete", action: models.ActionManage, page: s.askDelete},
+		{pattern: "POST " + one + "/delete", action: models.ActionManage, page: s.deleteSubscription},
 	}
 }
 
