@@ -32,6 +32,7 @@ var layers = map[string][]string{
 	"web":                     {"models", "web/ui", "web/assets"},
 	"web/ui":                  {"models", "web/assets"},
 	"web/assets":              {},
+	"web/webtest":             {},
 	"cmd/hookreceiver":        {"signing"},
 	"cmd/hookbench":           {"models", "routing", "store", "store/storetest/cluster"},
 	"cmd/hookrouter":          {"models", "signing", "catalogue", "delivery", "delivery/format", "delivery/egress", "routing", "sandbox", "store", "handlers", "handlers/admin", "handlers/metrics", "web"},

@@ -150,15 +150,35 @@ func (b *browser) fill(selector, text string) {
 	b.do(chromedp.WaitVisible(chromedp.CSS(selector)), chromedp.Clear(chromedp.CSS(selector)), chromedp.SendKeys(chromedp.CSS(selector), text))
 }
 
-// see waits until the page says something.
+// see waits until the page says something. A page that is being left answers with an error, so those are asked again.
 func (b *browser) see(text string) {
+	b.t.Helper()
+	b.await(fmt.Sprintf("document.body && document.body.innerText.includes(%q)", text), fmt.Sprintf("%q is not on the page", text))
+}
+
+// await waits until an expression is true.
+func (b *browser) await(expression, otherwise string) {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx, patience)
 	defer cancel()
-	_, err := chromedp.Run(ctx, chromedp.Poll[bool](fmt.Sprintf("document.body && document.body.innerText.includes(%q)", text)))
-	if err != nil {
-		b.t.Fatalf("%q is not on the page: %v\n%s", text, err, b.text())
+	next := time.NewTicker(15 * time.Millisecond)
+	defer next.Stop()
+	for {
+		if ok, err := chromedp.Run(ctx, chromedp.Evaluate[bool]("!!("+expression+")")); err == nil && ok {
+			return
+		}
+		select {
+		case <-next.C:
+		case <-ctx.Done():
+			b.t.Fatalf("%s:\n%s", otherwise, b.text())
+		}
 	}
+}
+
+// at waits until the browser is at a path.
+func (b *browser) at(path string) {
+	b.t.Helper()
+	b.await(fmt.Sprintf("location.pathname + location.search === %q", path), "the browser is not at "+path)
 }
 
 // text is what the page says now.

@@ -2,7 +2,6 @@ package webtest
 
 import (
 	_ "embed"
-	"fmt"
 	"strings"
 
 	"github.com/chromedp/cdproto/runtime"
@@ -19,27 +18,33 @@ const (
 	phoneWidth, phoneHeight = 390, 844
 )
 
-// look holds the page that is open against what every page has to be: accessible (WCAG 2.2 A and AA as far as a program can tell) in
-// light and in dark, on a desktop and on a phone, where it may not scroll sideways.
+// look holds the page that is open against what every page has to be: accessible (WCAG 2.2 A and AA as far as a program can tell), in
+// dark as well, and on a phone, where it may not scroll sideways and what one presses has to be large enough. What neither the colors nor
+// the width can change is looked at once.
 func (b *browser) look() {
 	b.t.Helper()
 	ask(b, chromedp.Evaluate[bool](axe+"\n;true"))
-	for _, scheme := range []string{"light", "dark"} {
-		b.scheme(scheme)
-		for _, width := range []int64{deskWidth, phoneWidth} {
-			b.size(width, deskHeight)
-			where := fmt.Sprintf("%s, %s, %d wide", b.path(), scheme, width)
-			wide := ask(b, chromedp.Evaluate[int64]("document.documentElement.scrollWidth"))
-			require.LessOrEqual(b.t, wide, width, "%s scrolls sideways", where)
-			found := ask(b, chromedp.Evaluate[[]string](`axe.run(document, {runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"], resultTypes: ["violations"]})
-				.then((r) => r.violations.flatMap((v) => v.nodes.map((n) => v.id + ": " + n.html.slice(0, 200) + " " + (n.any[0]?.message ?? ""))))`,
-				func(p *runtime.EvaluateParams) { p.AwaitPromise = &yes }))
-			if len(found) > 0 {
-				b.t.Errorf("%s:\n%s", where, strings.Join(found, "\n"))
-			}
-		}
-	}
+	b.scheme("light")
+	b.audit("light", `{type: "tag", values: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}`)
+	b.scheme("dark")
+	b.audit("dark", `{type: "rule", values: ["color-contrast"]}`)
+	b.scheme("light")
+	b.size(phoneWidth, phoneHeight)
+	wide := ask(b, chromedp.Evaluate[int64]("document.documentElement.scrollWidth"))
+	require.LessOrEqual(b.t, wide, int64(phoneWidth), "%s scrolls sideways on a phone", b.path())
+	b.audit("phone", `{type: "rule", values: ["target-size", "scrollable-region-focusable"]}`)
 	b.size(deskWidth, deskHeight)
+}
+
+// audit runs some of axe's rules.
+func (b *browser) audit(where, rules string) {
+	b.t.Helper()
+	found := ask(b, chromedp.Evaluate[[]string](`axe.run(document, {runOnly: `+rules+`, resultTypes: ["violations"]})
+		.then((r) => r.violations.flatMap((v) => v.nodes.map((n) => v.id + ": " + n.html.slice(0, 200) + " " + (n.any[0]?.message ?? ""))))`,
+		func(p *runtime.EvaluateParams) { p.AwaitPromise = &yes }))
+	if len(found) > 0 {
+		b.t.Errorf("%s, %s:\n%s", b.path(), where, strings.Join(found, "\n"))
+	}
 }
 
 var yes = true
