@@ -59,7 +59,7 @@ func (s *site) operatorDoor(v *view, fault string) door {
 // nextOf is the page to go to afterwards, where it is one of ours.
 func nextOf(r *http.Request) string {
 	next, err := url.Parse(r.FormValue("next"))
-	if err != nil || next.IsAbs() || next.Host != "" || !strings.HasPrefix(next.Path, root+"/") {
+	if err != nil || next.IsAbs() || next.Host != "" || !strings.HasPrefix(next.Path, root+"/") || strings.Contains(next.Path, "..") {
 		return root + "/"
 	}
 	return next.RequestURI()
