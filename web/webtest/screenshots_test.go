@@ -45,10 +45,8 @@ func TestScreenshots(t *testing.T) {
 // settle waits until fonts are there and htmx has nothing under way.
 func (b *browser) settle() {
 	b.t.Helper()
-	ask(b, chromedp.Poll[bool](`document.fonts.status === "loaded" && !document.querySelector(".htmx-request")`))
-	if ask(b, chromedp.Evaluate[bool](`!!document.querySelector("#preview")`)) {
-		b.see("of the latest")
-	}
+	b.await(`document.readyState === "complete" && document.fonts.status === "loaded" && !document.querySelector(".htmx-request")`, "the page does not settle")
+	b.await(`!document.querySelector("#preview") || document.querySelector("#preview .big-number")`, "there is no preview")
 }
 
 // seed fills the program with what a small company would have.
