@@ -32,7 +32,7 @@ func TestCallsInsideTheProcess(t *testing.T) {
 	require.Equal(t, http.StatusForbidden, call(WithKey(t.Context(), sandbox), "POST", "/v3/webhooks").Code)
 	require.Equal(t, http.StatusUnauthorized, call(t.Context(), "GET", "/v3/webhooks").Code)
 	require.Equal(t, http.StatusUnauthorized, call(AsOperator(t.Context()), "GET", "/v3/webhooks").Code)
-	//nolint:revive,staticcheck // what a package that can't name the type would try
+	//nolint:staticcheck // what a package that can't name the type would try
 	require.Equal(t, http.StatusUnauthorized, call(context.WithValue(t.Context(), "keyOfCall", reader), "GET", "/v3/webhooks").Code)
 }
 

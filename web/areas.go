@@ -47,15 +47,15 @@ func (s *site) areas() []area {
 func (s *site) page(a area, r route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		v := &view{site: s, w: w, r: req, area: a, now: s.Now()}
-		if err := v.enter(r); err != nil {
-			v.fail(err)
+		if err := v.enter(r); err != nil { //nolint:contextcheck // a view has the request and its context
+			v.fail(err) //nolint:contextcheck // as above
 			return
 		}
 		if v.done {
 			return
 		}
 		if err := r.page(v); err != nil {
-			v.fail(err)
+			v.fail(err) //nolint:contextcheck // as above
 		}
 	})
 }

@@ -32,7 +32,8 @@
 //
 // # To add a stream
 //
-// v.stream(func(send func(event, data string) error) error) in the handler of a GET; see stream.go. The page must work without it.
+// return v.live(func() (templ.Component, error)) in the handler of a GET, and data-stream with its address on the element that shows it; see
+// stream.go and liveSubscription.
 //
 // # To add a browser test
 //

@@ -81,7 +81,7 @@ func (s *site) signIn(v *view) error {
 	if err := v.safe(); err != nil {
 		return v.renderDoor(http.StatusForbidden, s.keyDoor(v, ""))
 	}
-	text := strings.TrimSpace(v.r.PostForm.Get("credential"))
+	text := strings.TrimSpace(v.form.Get("credential"))
 	key, err := models.APIKey{}, error(models.Errorf(models.CodeNotFound, ""))
 	if strings.HasPrefix(text, "hk_") && len(text) <= maxCredential {
 		key, err = s.Store.KeyByHash(v.r.Context(), s.HashKey(text))
@@ -159,7 +159,7 @@ func (s *site) signInOperator(v *view) error {
 		return v.renderDoor(http.StatusForbidden, s.operatorDoor(v, ""))
 	}
 	want := sha256.Sum256([]byte(s.AdminToken.Reveal()))
-	given := sha256.Sum256([]byte(strings.TrimSpace(v.r.PostForm.Get("credential"))))
+	given := sha256.Sum256([]byte(strings.TrimSpace(v.form.Get("credential"))))
 	if subtle.ConstantTimeCompare(want[:], given[:]) != 1 {
 		return s.refuse(v, s.operatorDoor(v, "This is not the admin token."))
 	}
@@ -171,7 +171,7 @@ func (s *site) signInOperator(v *view) error {
 
 // switchEnvironment changes what the pages show. The keys of the sandbox have one side only.
 func (s *site) switchEnvironment(v *view) error {
-	sandbox := v.r.PostForm.Get("environment") == string(models.Sandbox)
+	sandbox := v.form.Get("environment") == string(models.Sandbox)
 	if v.key.Environment == models.Sandbox && !sandbox {
 		return models.Errorf(models.CodeNotEnabled, "You signed in with a sandbox key. Sign in with a production key to see production.")
 	}

@@ -1,49 +1,57 @@
 package web
 
 import (
-	"bufio"
-	"fmt"
+	"bytes"
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/a-h/templ"
 )
 
-// streamFor is how long a stream goes on before the browser opens it again, so that a revoked key or an ended session stops it, and a
-// stopping process is not kept waiting. heartbeat keeps proxies from cutting it.
 const (
+	// streamFor is how long a stream goes on. Failure policy: then the browser opens it again, so that a revoked key or an ended session
+	// stops it, and a stopping process waits for none.
 	streamFor = 25 * time.Second
-	heartbeat = 15 * time.Second
+	// streamEvery is how often a stream looks for something new.
+	streamEvery = time.Second
 )
 
-// stream answers with Server-Sent Events that run sends, which should return when the reader has gone: v.r.Context(), or send's error, says
-// so. htmx asks for a stream's page by polling; scripts use EventSource, which comes back by itself.
-func (v *view) stream(run func(send func(event, data string) error) error) error {
+// live answers with Server-Sent Events: what part renders, now and whenever it differs from what was sent last. The element that shows it
+// has the stream's address as data-stream; see web/assets/js/app.js. The page has to show the same
+// without it. Times are rendered as of the stream's beginning, so that they are no difference; the browser tells them anew.
+func (v *view) live(part func() (templ.Component, error)) error {
 	control := http.NewResponseController(v.w)
-	_ = control.SetReadDeadline(time.Time{})
-	h := v.w.Header()
-	h.Set("Content-Type", "text/event-stream")
-	h.Set("Cache-Control", "no-store")
-	v.w.WriteHeader(http.StatusOK)
-	w := bufio.NewWriter(v.w)
-	return run(func(event, data string) error {
-		if err := v.r.Context().Err(); err != nil {
+	_ = control.SetReadDeadline(time.Time{}) // the request is read; its deadline would end the stream
+	v.w.Header().Set("Content-Type", "text/event-stream")
+	v.w.Header().Set("Cache-Control", "no-store")
+	next := time.NewTicker(streamEvery)
+	defer next.Stop()
+	var last string
+	for range streamFor / streamEvery {
+		body, err := part()
+		if err != nil {
+			return err // written as long as nothing was sent; later it ends the stream, and opening it again tells
+		}
+		var b bytes.Buffer
+		if err := body.Render(v.r.Context(), &b); err != nil {
 			return err
 		}
-		if v.Draining() {
-			return http.ErrServerClosed
+		message := ":\n\n" // keeps proxies from cutting it
+		if text := b.String(); text != last {
+			last, message = text, "data: "+strings.ReplaceAll(text, "\n", "\ndata: ")+"\n\n"
 		}
-		if event == "" {
-			_, _ = w.WriteString(": still there\n\n")
-		} else {
-			_, _ = fmt.Fprintf(w, "event: %s\n", event)
-			for line := range strings.SplitSeq(data, "\n") {
-				_, _ = fmt.Fprintf(w, "data: %s\n", line)
-			}
-			_, _ = w.WriteString("\n")
+		if _, err := v.w.Write([]byte(message)); err != nil {
+			return nil //nolint:nilerr // the reader has gone
 		}
-		if err := w.Flush(); err != nil { // the writer keeps the first error
-			return err
+		if err := control.Flush(); err != nil || v.Draining() {
+			return nil //nolint:nilerr // as above
 		}
-		return control.Flush()
-	})
+		select {
+		case <-v.r.Context().Done():
+			return nil
+		case <-next.C:
+		}
+	}
+	return nil
 }

@@ -37,7 +37,7 @@ func (v *view) sentForm() (*subscriptionForm, error) {
 		}
 		f.was = w
 	}
-	f.read(v.r.PostForm)
+	f.read(v.form)
 	return f, nil
 }
 

@@ -66,7 +66,7 @@ func (s *site) rotateSecret(v *view) error {
 	}
 	a := &aboutSubscription{webhook: w}
 	var made secretLine
-	err = v.do(callJSON(http.MethodPost, w.call("/rotate_secret"), map[string]any{"overlap_seconds": numberOf(v.r.PostForm.Get("overlap"))}), &made)
+	err = v.do(callJSON(http.MethodPost, w.call("/rotate_secret"), map[string]any{"overlap_seconds": numberOf(v.form.Get("overlap"))}), &made)
 	if f := faultsOf(err); f != nil {
 		a.fault = f[""] + f["overlap_seconds"]
 		return v.secretPage(http.StatusUnprocessableEntity, a, "")

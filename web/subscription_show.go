@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/a-h/templ"
+
 	"hookrouter/models"
 	"hookrouter/web/ui"
 )
@@ -52,15 +54,33 @@ func (s *site) showSubscription(v *view) error {
 
 func (v *view) subscriptionOverview(status int, a *aboutSubscription) error {
 	a.tab = "Overview"
-	var list struct{ Data []deliveryLine }
-	if err := v.get("/v3/deliveries?limit="+strconv.Itoa(latestDeliveries)+"&subscription_id="+a.ID, &list); err != nil {
+	latest, err := v.latestDeliveries(a.webhook)
+	if err != nil {
 		return err
 	}
 	f := formOf(a.webhook)
 	if err := listAll(v, "/v3/workspaces", &f.workspaceList); err != nil {
 		return err
 	}
-	return v.renderAs(status, a.title(), subscriptionPage(v, a, f, list.Data))
+	return v.renderAs(status, a.title(), subscriptionPage(v, a, f, latest))
+}
+
+func (v *view) latestDeliveries(w *webhook) ([]deliveryLine, error) {
+	var list struct{ Data []deliveryLine }
+	err := v.get("/v3/deliveries?limit="+strconv.Itoa(latestDeliveries)+"&subscription_id="+w.ID, &list)
+	return list.Data, err
+}
+
+// liveSubscription keeps the latest deliveries up to date while somebody looks at them.
+func (s *site) liveSubscription(v *view) error {
+	w, err := v.webhook()
+	if err != nil {
+		return err
+	}
+	return v.live(func() (templ.Component, error) {
+		latest, err := v.latestDeliveries(w)
+		return latestTable(v, w, latest), err
+	})
 }
 
 // act runs an action about a subscription and goes to a page of it.
@@ -107,7 +127,7 @@ func (s *site) deleteSubscription(v *view) error {
 		return err
 	}
 	a := &aboutSubscription{webhook: w}
-	if strings.TrimSpace(v.r.PostForm.Get("confirm")) != w.confirmation() {
+	if strings.TrimSpace(v.form.Get("confirm")) != w.confirmation() {
 		a.fault = "This is not " + w.confirmation() + ". Nothing was deleted."
 		return v.renderAs(http.StatusUnprocessableEntity, "Delete "+w.title(), deletePage(v, a))
 	}

@@ -80,7 +80,7 @@ func (s *site) sendTest(v *view) error {
 	if err != nil {
 		return err
 	}
-	t := &trial{chosen: v.r.PostForm.Get("event_name"), outcome: &testOutcome{}}
+	t := &trial{chosen: v.form.Get("event_name"), outcome: &testOutcome{}}
 	err = v.do(callJSON(http.MethodPost, w.call("/test"), map[string]any{"event_name": t.chosen}), t.outcome)
 	if f := faultsOf(err); f != nil {
 		t.outcome, t.fault = nil, f[""]+f["event_name"]

@@ -73,7 +73,7 @@ func (s *site) revertSubscription(v *view) error {
 	if err != nil {
 		return err
 	}
-	version, err := strconv.Atoi(v.r.PostForm.Get("version"))
+	version, err := strconv.Atoi(v.form.Get("version"))
 	if err != nil {
 		version = 0 // which the API refuses
 	}

@@ -32,6 +32,7 @@ func (s *site) subscriptionRoutes() []route {
 		{pattern: "POST " + subscriptionsPath + "/new", action: models.ActionManage, page: s.createSubscription},
 		{pattern: "POST " + subscriptionsPath + "/preview", action: models.ActionManage, page: s.previewSubscription},
 		{pattern: "GET " + one, page: s.showSubscription},
+		{pattern: "GET " + one + "/live", page: s.liveSubscription},
 		{pattern: "GET " + one + "/edit", action: models.ActionManage, page: s.editSubscription},
 		{pattern: "POST " + one + "/edit", action: models.ActionManage, page: s.updateSubscription},
 		{pattern: "POST " + one + "/preview", action: models.ActionManage, page: s.previewSubscription},

@@ -22,7 +22,8 @@ type view struct {
 	r    *http.Request
 	area area
 	now  time.Time
-	done bool // answered before the page itself
+	done bool       // answered before the page itself
+	form url.Values // what was sent in the body
 
 	session models.Session // zero where nobody is signed in
 	key     *models.APIKey // of the session; nil for an operator
@@ -36,6 +37,7 @@ func (v *view) enter(r route) error {
 		if err := v.r.ParseForm(); err != nil {
 			return models.Errorf(models.CodeTooLarge, "The form is too large or broken.")
 		}
+		v.form = v.r.PostForm //nolint:forbidigo // a field of the request, not the function
 	}
 	if err := v.recognize(); err != nil {
 		return err

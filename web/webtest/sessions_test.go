@@ -25,7 +25,14 @@ func newVisitor(t *testing.T, p *program) *visitor {
 	return &visitor{t, p, &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
 }
 
-func (v *visitor) send(method, path string, form url.Values, change ...func(*http.Request)) (*http.Response, string) {
+// answer is what came back.
+type answer struct {
+	status  int
+	header  http.Header
+	cookies []*http.Cookie
+}
+
+func (v *visitor) send(method, path string, form url.Values, change ...func(*http.Request)) (answer, string) {
 	v.t.Helper()
 	req, err := http.NewRequestWithContext(v.t.Context(), method, v.p.base+path, strings.NewReader(form.Encode()))
 	require.NoError(v.t, err)
@@ -40,14 +47,14 @@ func (v *visitor) send(method, path string, form url.Values, change ...func(*htt
 	defer resp.Body.Close()
 	b, err := io.ReadAll(resp.Body)
 	require.NoError(v.t, err)
-	return resp, string(b)
+	return answer{resp.StatusCode, resp.Header, resp.Cookies()}, string(b)
 }
 
 // status is the status of an answer.
 func (v *visitor) status(method, path string, form url.Values, change ...func(*http.Request)) int {
 	v.t.Helper()
 	resp, _ := v.send(method, path, form, change...)
-	return resp.StatusCode
+	return resp.status
 }
 
 func (v *visitor) signIn(key string) int {
@@ -73,8 +80,8 @@ func TestSessions(t *testing.T) {
 
 	v := newVisitor(t, p)
 	resp, _ := v.send(http.MethodGet, p.link[len(p.base):], nil)
-	require.Equal(t, http.StatusSeeOther, resp.StatusCode)
-	cookie := resp.Cookies()[0]
+	require.Equal(t, http.StatusSeeOther, resp.status)
+	cookie := resp.cookies[0]
 	require.True(t, cookie.HttpOnly)
 	require.Equal(t, http.SameSiteLaxMode, cookie.SameSite)
 	require.NotContains(t, cookie.Value, "hk_")
@@ -138,7 +145,7 @@ func TestFormsOfOtherSitesDoNothing(t *testing.T) {
 	// Nobody is led elsewhere after signing in.
 	for _, next := range []string{"https://evil.example/", "//evil.example/", "/developers/../../evil", `/\evil.example/`, "/v3/webhooks"} {
 		resp, _ := newVisitor(t, p).send(http.MethodPost, "/developers/sign-in", url.Values{"credential": {p.key}, "next": {next}})
-		require.Regexp(t, "^/developers/", resp.Header.Get("Location"), next)
+		require.Regexp(t, "^/developers/", resp.header.Get("Location"), next)
 	}
 }
 
@@ -147,20 +154,20 @@ func TestHeaders(t *testing.T) {
 	t.Parallel()
 	v := newVisitor(t, newProgram(t))
 	resp, page := v.send(http.MethodGet, "/developers/sign-in", nil)
-	require.Contains(t, resp.Header.Get("Content-Security-Policy"), "default-src 'none'; script-src 'self'; style-src 'self'")
-	require.NotContains(t, resp.Header.Get("Content-Security-Policy"), "unsafe")
-	require.Equal(t, "DENY", resp.Header.Get("X-Frame-Options"))
-	require.Equal(t, "nosniff", resp.Header.Get("X-Content-Type-Options"))
-	require.Equal(t, "no-store", resp.Header.Get("Cache-Control"))
-	require.NotEmpty(t, resp.Header.Get("X-Request-Id"))
+	require.Contains(t, resp.header.Get("Content-Security-Policy"), "default-src 'none'; script-src 'self'; style-src 'self'")
+	require.NotContains(t, resp.header.Get("Content-Security-Policy"), "unsafe")
+	require.Equal(t, "DENY", resp.header.Get("X-Frame-Options"))
+	require.Equal(t, "nosniff", resp.header.Get("X-Content-Type-Options"))
+	require.Equal(t, "no-store", resp.header.Get("Cache-Control"))
+	require.NotEmpty(t, resp.header.Get("X-Request-Id"))
 
 	_, rest, found := strings.Cut(page, `rel="stylesheet" href="`)
 	require.True(t, found)
 	path, _, _ := strings.Cut(rest, `"`)
 	gzipped := func(r *http.Request) { r.Header.Set("Accept-Encoding", "gzip") }
 	resp, _ = v.send(http.MethodGet, path, nil, gzipped)
-	require.Equal(t, http.StatusOK, resp.StatusCode)
-	require.Equal(t, "gzip", resp.Header.Get("Content-Encoding"))
-	require.Contains(t, resp.Header.Get("Cache-Control"), "immutable")
+	require.Equal(t, http.StatusOK, resp.status)
+	require.Equal(t, "gzip", resp.header.Get("Content-Encoding"))
+	require.Contains(t, resp.header.Get("Cache-Control"), "immutable")
 	require.Equal(t, http.StatusNotFound, v.status(http.MethodGet, "/developers/assets/000000000000/site.css", nil), "a file of another version")
 }

@@ -63,6 +63,8 @@ func TestSubscriptionFromEmptyToDeleted(t *testing.T) {
 	b.see("Version 3")
 	b.look()
 	b.click(`.tabs a`)
+	p.publish("signature_request.done")
+	b.await(`document.querySelectorAll("[data-stream] tbody tr").length === 2`, "the new delivery does not come in by itself")
 	b.click(`a[href="#suspend"]`)
 	b.click(`#suspend button`)
 	b.see("Suspended by hand")

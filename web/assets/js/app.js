@@ -99,5 +99,12 @@ document.addEventListener("keydown", (e) => {
   if (e.key === "Enter" && e.target.matches("[data-picker-search]")) e.preventDefault();
 });
 document.addEventListener("htmx:load", (e) => enhance(e.detail.elt));
-setInterval(tellTimes, 20000);
+// Streams: what the server sends takes the place of what the element shows. Times in it are told anew.
+for (const el of document.querySelectorAll("[data-stream]")) {
+  new EventSource(el.dataset.stream).onmessage = (e) => {
+    el.innerHTML = e.data;
+    tellTimes(el);
+  };
+}
+setInterval(() => tellTimes(), 20000);
 enhance(document);
