@@ -42,10 +42,10 @@ func (v *view) live(part func() (templ.Component, error)) error {
 			last, message = text, "data: "+strings.ReplaceAll(text, "\n", "\ndata: ")+"\n\n"
 		}
 		if _, err := v.w.Write([]byte(message)); err != nil {
-			return nil //nolint:nilerr // the reader has gone
+			return nil // the reader has gone
 		}
 		if err := control.Flush(); err != nil || v.Draining() {
-			return nil //nolint:nilerr // as above
+			return nil // as above
 		}
 		select {
 		case <-v.r.Context().Done():

@@ -22,8 +22,10 @@ type aboutSubscription struct {
 // pages are the pages about one subscription.
 func (a *aboutSubscription) pages() []ui.Tab {
 	tabs := []ui.Tab{
-		{Label: "Overview", Href: a.path()}, {Label: "Test", Href: a.path() + "/test"},
-		{Label: "Secret", Href: a.path() + "/secret"}, {Label: "Versions", Href: a.path() + "/versions"},
+		{Label: "Overview", Href: a.path()},
+		{Label: "Test", Href: a.path() + "/test"},
+		{Label: "Secret", Href: a.path() + "/secret"},
+		{Label: "Versions", Href: a.path() + "/versions"},
 	}
 	for i := range tabs {
 		tabs[i].Current = tabs[i].Label == a.tab

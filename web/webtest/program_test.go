@@ -67,8 +67,10 @@ func newProgram(t *testing.T) *program {
 	var stdout, stderr safeBuffer
 	cmd := exec.Command(path, "serve", "--dev", "--listen", "127.0.0.1:0")
 	cmd.Dir, cmd.Stdout, cmd.Stderr = t.TempDir(), &stdout, &stderr
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "HOOKROUTER_ADMIN_TOKEN=" + adminToken, "HOOKROUTER_LOG_LEVEL=warn",
-		"HOOKROUTER_API_LIMIT_MINUTE=0", "HOOKROUTER_API_LIMIT_HOUR=0", "HOOKROUTER_QUOTA_SUBSCRIPTIONS=0"}
+	cmd.Env = []string{
+		"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "HOOKROUTER_ADMIN_TOKEN=" + adminToken, "HOOKROUTER_LOG_LEVEL=warn",
+		"HOOKROUTER_API_LIMIT_MINUTE=0", "HOOKROUTER_API_LIMIT_HOUR=0", "HOOKROUTER_QUOTA_SUBSCRIPTIONS=0",
+	}
 	require.NoError(t, cmd.Start())
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill()
