@@ -1,9 +1,10 @@
 # `make` alone prints this help.
 
 GOLANGCI  := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+TEMPL     := go run github.com/a-h/templ/cmd/templ@v0.3.977
 FUZZTIME  ?= 60s
 
-.PHONY: help run build deps test test-race test-crash test-outage test-backlog test-retention test-cluster fuzz bench bench-table lint fmt golden check up down
+.PHONY: help run build generate screenshots deps test test-race test-crash test-outage test-backlog test-retention test-cluster fuzz bench bench-table lint fmt golden check up down
 
 help: ## print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -14,7 +15,13 @@ run: ## run it for development: SQLite, nothing to install
 build: ## build static binaries into bin/
 	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/...
 
-deps: ## install what the tests need (Debian packages: PostgreSQL's programs, a C compiler for the race detector)
+generate: ## write the Go code of the pages' templates again
+	$(TEMPL) generate -path web
+
+screenshots: deps ## take the pictures of docs/screenshots
+	go test -count=1 ./web/webtest -screenshots $(CURDIR)/docs/screenshots
+
+deps: ## install what the tests need (Debian packages: PostgreSQL's programs, a C compiler for the race detector, Chromium)
 	@scripts/install-test-deps
 
 test: deps ## run every test, on SQLite and on a private PostgreSQL that the tests start themselves

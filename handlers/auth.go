@@ -15,6 +15,9 @@ import (
 func (a *api) guarded(r route) Func {
 	if r.action == models.ActionPublish {
 		return func(c *gin.Context) error {
+			if key := insider(c); key != nil {
+				return a.inside(c, key, r)
+			}
 			key, err := a.publisher(c)
 			if err != nil {
 				return err
@@ -27,6 +30,9 @@ func (a *api) guarded(r route) Func {
 		}
 	}
 	return func(c *gin.Context) error {
+		if key := insider(c); key != nil {
+			return a.inside(c, key, r)
+		}
 		text, err := bearer(c)
 		if err != nil {
 			return err
@@ -43,6 +49,14 @@ func (a *api) guarded(r route) Func {
 		}
 		return r.handle(c, key)
 	}
+}
+
+// inside runs a route for a call inside the process, whose key was checked where the call began.
+func (a *api) inside(c *gin.Context, key *models.APIKey, r route) error {
+	if err := permit(key, r); err != nil {
+		return err
+	}
+	return r.handle(c, key)
 }
 
 // permit is the check of the role and the environment against a route.

@@ -62,6 +62,8 @@ type Options struct {
 	Catalogue         *models.Catalogue // default: the built-in one
 	Logger            *slog.Logger      // default: discards
 	Surfaces          []Surface
+	// Pages, where set, makes the web pages, which are served below [PagesPath] and call the surface inside the process.
+	Pages func(surface http.Handler) (http.Handler, error)
 	// Notify, where set, is told what an organization may want to know of its endpoints. It must not block.
 	Notify func(models.Notice)
 }

@@ -113,6 +113,9 @@ func (a *api) engine() (http.Handler, error) {
 			e.Handle(r.Method, r.Path, a.answer(s.guarded(r)))
 		}
 	}
+	if err := a.mountPages(e); err != nil {
+		return nil, err
+	}
 	return e, nil
 }
 

@@ -28,3 +28,39 @@ type DeliveryQuery struct {
 	After          ID        // continue after the delivery with this ID
 	Limit          int
 }
+
+// SubscriptionState filters subscriptions by how they are.
+type SubscriptionState string
+
+// The states that can be asked for. The zero value is all.
+const (
+	SubscriptionsActive    SubscriptionState = "active"    // enabled and not suspended
+	SubscriptionsSuspended SubscriptionState = "suspended" // enabled, and their deliveries are parked
+	SubscriptionsDisabled  SubscriptionState = "disabled"
+)
+
+// SubscriptionQuery selects subscriptions of one organization that were not deleted, newest first. Zero fields do not filter.
+type SubscriptionQuery struct {
+	OrganizationID ID
+	Sandbox        *bool
+	State          SubscriptionState
+	Text           string // is in the endpoint, the description or the names of events, in any case; or is the id
+	After          ID     // continue after the subscription with this ID
+	Limit          int
+}
+
+// SubscriptionLine is a subscription in a list. Its secrets are not opened.
+type SubscriptionLine struct {
+	ID          ID
+	Endpoint    string
+	Description string
+	Sandbox     bool
+	Enabled     bool
+	Events      []Pattern
+	CreatedAt   time.Time
+	SuspendedAt time.Time // zero while it is not suspended
+	StateReason SuspendReason
+
+	// Last is its newest delivery, nil where there is none.
+	Last *Delivery
+}

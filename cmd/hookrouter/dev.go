@@ -22,6 +22,10 @@ Hookrouter is running on {{.URL}} (development: plain http and loopback endpoint
 
 Your API key: {{.Key}}
 
+The Developer Space, where you see all of this in the browser (the link signs you in, once):
+
+   {{.Link}}
+
 See a signed webhook arrive:
 
 1. In a second terminal, start a receiver that checks signatures:
@@ -80,5 +84,9 @@ func (s *server) greet(ctx context.Context, address string) error {
 			return err
 		}
 	}
-	return greeting.Execute(s.stdout, struct{ URL, Key, Secret string }{"http://" + address, text, secret})
+	link, err := s.loginLink(ctx, handlers.HashKey(text))
+	if err != nil {
+		return err
+	}
+	return greeting.Execute(s.stdout, struct{ URL, Key, Secret, Link string }{"http://" + address, text, secret, link})
 }

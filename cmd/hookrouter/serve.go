@@ -81,6 +81,7 @@ type server struct {
 	router     *routing.Router
 	notifier   *routing.Notifier
 	http       *http.Server
+	address    string
 	metrics    *metrics.Metrics
 	page       *metricsPage // nil where metrics are not served
 	upkeep     *delivery.Schedule
@@ -133,6 +134,7 @@ func (s *server) run(ctx context.Context, dev bool) error {
 // wire makes the parts and joins them.
 func (s *server) wire(address string) error {
 	c := s.config
+	s.address = address
 	guard, err := egress.New(egress.Options{Allow: c.EgressAllow, Schemes: c.EndpointSchemes})
 	if err != nil {
 		return fmt.Errorf("egress policy: %w", err)
@@ -228,6 +230,7 @@ func (s *server) api(guard *egress.Policy, own *egress.Own) (http.Handler, error
 		Logger:            s.log,
 		Surfaces:          []handlers.Surface{operator},
 		Notify:            s.notify,
+		Pages:             s.pages,
 	})
 }
 

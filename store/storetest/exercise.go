@@ -36,6 +36,7 @@ func Exercise(t *testing.T, url func(testing.TB) string) {
 		{"listing", listingTests()},
 		{"retention", retentionTests()},
 		{"inboxes", inboxTests()},
+		{"sessions", sessionTests()},
 		{"rules", ruleTests()},
 		{"catalogue", catalogueTests()},
 		{"again", againTests()},

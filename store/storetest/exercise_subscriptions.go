@@ -12,6 +12,7 @@ import (
 
 func subscriptionTests() []exercise {
 	return []exercise{
+		{"a page of subscriptions for people", exerciseSubscriptionPage},
 		{"everything comes back", exerciseRoundTrip},
 		{"changes make versions and revisions", exerciseVersions},
 		{"a refused change leaves no trace", func(w *world) {

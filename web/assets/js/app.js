@@ -1,0 +1,110 @@
+// What makes the pages nicer where there are scripts. Nothing here is needed: every form and link works without.
+
+const root = document.documentElement;
+root.classList.add("js");
+
+// Times: the server writes them in UTC; the browser knows the reader's zone and keeps "3 min ago" true.
+const absolute = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "long" });
+const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto", style: "short" });
+const units = [["year", 31536000], ["month", 2592000], ["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
+
+function ago(then, now) {
+  const seconds = (then - now) / 1000;
+  for (const [unit, length] of units) {
+    if (Math.abs(seconds) >= length) return relative.format(Math.trunc(seconds / length), unit);
+  }
+  return "now";
+}
+
+function tellTimes(scope = document) {
+  const now = Date.now();
+  for (const el of scope.querySelectorAll("time[data-relative]")) {
+    const then = new Date(el.dateTime);
+    el.title = absolute.format(then);
+    el.textContent = ago(then, now);
+  }
+}
+
+// Copying: the text is that of the element the button names, or its own data-copy.
+async function copy(button) {
+  const from = button.dataset.copyFrom && document.getElementById(button.dataset.copyFrom);
+  await navigator.clipboard.writeText(from ? from.textContent : button.dataset.copy);
+  const label = button.textContent;
+  button.dataset.done = "";
+  button.textContent = "Copied";
+  setTimeout(() => { delete button.dataset.done; button.textContent = label; }, 1600);
+}
+
+// Pickers: search hides what does not fit; a group's star takes the place of its members.
+function search(input) {
+  const picker = input.closest(".picker");
+  const wanted = input.value.trim().toLowerCase();
+  let any = false;
+  for (const group of picker.querySelectorAll(".picker__group")) {
+    let found = 0;
+    for (const item of group.querySelectorAll("[data-search]")) {
+      item.hidden = wanted !== "" && !item.dataset.search.toLowerCase().includes(wanted);
+      if (!item.hidden) found++;
+    }
+    group.hidden = found === 0;
+    if (wanted !== "" && found > 0) group.open = true;
+    any ||= found > 0;
+  }
+  picker.querySelector(".picker__none")?.toggleAttribute("hidden", any);
+}
+
+// Confirming by typing: the button is there for all; scripts keep it shut until the words are right. The server checks them anyway.
+function confirmTyped(input) {
+  const button = input.form.querySelector("[data-confirmed]");
+  button.disabled = input.value.trim() !== input.dataset.confirm;
+}
+
+// Live counts beside pickers.
+function countPicked(picker) {
+  for (const group of picker.querySelectorAll(".picker__group")) {
+    const out = group.querySelector("[data-picked]");
+    const n = group.querySelectorAll("input:checked").length;
+    if (out) out.textContent = n ? `${n} chosen` : "";
+  }
+}
+
+function enhance(scope) {
+  tellTimes(scope);
+  scope.querySelectorAll("[data-confirm]").forEach(confirmTyped);
+  scope.querySelectorAll(".picker").forEach(countPicked);
+}
+
+document.addEventListener("click", (e) => {
+  const button = e.target.closest("button");
+  if (button?.matches(".copy")) copy(button);
+  if (button?.matches("[data-dismiss]")) button.closest(".toast").remove();
+});
+document.addEventListener("input", (e) => {
+  if (e.target.matches("[data-picker-search]")) search(e.target);
+  if (e.target.matches("[data-confirm]")) confirmTyped(e.target);
+});
+document.addEventListener("change", (e) => {
+  const picker = e.target.closest(".picker");
+  if (picker) countPicked(picker);
+});
+document.addEventListener("keydown", (e) => {
+  if (e.key === "Escape" && location.hash && document.querySelector(".dialog:target")) {
+    location.hash = "";
+  }
+  const typing = e.target.closest("input, textarea, select");
+  if (e.key === "/" && !typing && !e.ctrlKey && !e.metaKey) {
+    const box = document.querySelector("[data-search-box]");
+    if (box) { e.preventDefault(); box.focus(); }
+  }
+  if (e.key === "Enter" && e.target.matches("[data-picker-search]")) e.preventDefault();
+});
+document.addEventListener("htmx:load", (e) => enhance(e.detail.elt));
+// Streams: what the server sends takes the place of what the element shows. Times in it are told anew.
+for (const el of document.querySelectorAll("[data-stream]")) {
+  new EventSource(el.dataset.stream).onmessage = (e) => {
+    el.innerHTML = e.data;
+    tellTimes(el);
+  };
+}
+setInterval(() => tellTimes(), 20000);
+enhance(document);

@@ -1,0 +1,34 @@
+// Draws the charts of a page from the tables below them, so that both have the same numbers.
+
+const colors = ["--accent", "--bad", "--wait", "--good"];
+
+function draw(figure) {
+  const table = figure.querySelector("table");
+  const heads = [...table.querySelectorAll("thead th")].map((th) => th.textContent);
+  const rows = [...table.querySelectorAll("tbody tr")];
+  const style = getComputedStyle(document.documentElement);
+  const resolve = (name) => {
+    const probe = document.createElement("i");
+    probe.style.color = `var(${name})`;
+    figure.append(probe);
+    const color = getComputedStyle(probe).color;
+    probe.remove();
+    return color;
+  };
+  const ink = resolve("--ink-soft"), line = resolve("--line");
+  const data = heads.map((_, column) => rows.map((tr) => {
+    const cell = tr.children[column];
+    return column === 0 ? Date.parse(cell.querySelector("time").dateTime) / 1000 : Number(cell.dataset.value);
+  }));
+  const axis = { stroke: ink, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1 }, font: `12px ${style.getPropertyValue("--sans")}` };
+  const plot = figure.querySelector(".chart__plot");
+  const size = () => ({ width: plot.clientWidth, height: 200 });
+  const chart = new uPlot({
+    ...size(),
+    axes: [axis, { ...axis, size: 44 }],
+    series: [{}, ...heads.slice(1).map((label, i) => ({ label, stroke: resolve(colors[i % colors.length]), width: 1.5, points: { show: false } }))],
+  }, data, plot);
+  new ResizeObserver(() => chart.setSize(size())).observe(plot);
+}
+
+document.querySelectorAll(".chart[data-chart]").forEach(draw);

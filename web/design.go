@@ -1,0 +1,27 @@
+package web
+
+import (
+	"time"
+
+	"hookrouter/web/ui"
+)
+
+func (s *site) designRoutes() []route {
+	return []route{{pattern: "GET " + root + "/design", who: members, page: s.design}}
+}
+
+// design shows every component, for those who build pages.
+func (s *site) design(v *view) error {
+	return v.render("Design", designPage(v))
+}
+
+// exampleChart is made-up numbers of an hour.
+func exampleChart(now time.Time) ui.Chart {
+	c := ui.Chart{ID: "d-chart", Title: "Deliveries a minute", Series: []ui.Series{{Label: "Delivered"}, {Label: "Failed"}}}
+	for i := range 60 {
+		c.Times = append(c.Times, now.Add(time.Duration(i-60)*time.Minute))
+		c.Series[0].Values = append(c.Series[0].Values, float64(40+(i*7)%13+i/3))
+		c.Series[1].Values = append(c.Series[1].Values, float64((i*5)%4))
+	}
+	return c
+}

@@ -1,0 +1,93 @@
+package web
+
+import (
+	"net/http"
+	"time"
+
+	"hookrouter/web/ui"
+)
+
+// secretLine is a secret of a subscription with what is known of its use.
+type secretLine struct {
+	Number        int        `json:"number"`
+	State         string     `json:"state"`
+	SecretKey     string     `json:"secret_key"`
+	ActivatesAt   *time.Time `json:"activates_at"`
+	EndsAt        *time.Time `json:"ends_at"`
+	Attempts      int        `json:"attempts"`
+	Succeeded     int        `json:"succeeded"`
+	LastAttemptAt *time.Time `json:"last_attempt_at"`
+}
+
+// state is what a secret does now, for a badge.
+func (l secretLine) state() ui.State {
+	switch l.State {
+	case "next":
+		return ui.State{Word: "Next", Tone: ui.Wait}
+	case "previous":
+		return ui.State{Word: "Previous", Tone: ui.Quiet}
+	}
+	return ui.State{Word: "Signs", Tone: ui.Good}
+}
+
+// rotation is the page of a subscription's secrets.
+type rotation struct {
+	lines []secretLine
+	fresh string // the secret that was just made, shown this once
+}
+
+// waiting reports whether a next secret can be activated.
+func (r *rotation) waiting() bool {
+	return len(r.lines) > 0 && r.lines[0].State == "next"
+}
+
+func (s *site) showSecret(v *view) error {
+	w, err := v.webhook()
+	if err != nil {
+		return err
+	}
+	return v.secretPage(http.StatusOK, &aboutSubscription{webhook: w}, "")
+}
+
+func (v *view) secretPage(status int, a *aboutSubscription, fresh string) error {
+	a.tab = "Secret"
+	var list struct{ Data []secretLine }
+	if err := v.get(a.call("/secrets"), &list); err != nil {
+		return err
+	}
+	return v.renderAs(status, a.title(), secretPage(v, a, &rotation{lines: list.Data, fresh: fresh}))
+}
+
+// rotateSecret shows the new secret in the answer itself: it is in no address, no cookie and no later page.
+func (s *site) rotateSecret(v *view) error {
+	w, err := v.webhook()
+	if err != nil {
+		return err
+	}
+	a := &aboutSubscription{webhook: w}
+	var made secretLine
+	err = v.do(callJSON(http.MethodPost, w.call("/rotate_secret"), map[string]any{"overlap_seconds": numberOf(v.form.Get("overlap"))}), &made)
+	if f := faultsOf(err); f != nil {
+		a.fault = f[""] + f["overlap_seconds"]
+		return v.secretPage(http.StatusUnprocessableEntity, a, "")
+	}
+	if err != nil {
+		return err
+	}
+	return v.secretPage(http.StatusOK, a, made.SecretKey)
+}
+
+func (s *site) activateSecret(v *view) error {
+	w, err := v.webhook()
+	if err != nil {
+		return err
+	}
+	err = v.do(ui.Call{Method: http.MethodPost, Path: w.call("/activate_secret")}, nil)
+	if f := faultsOf(err); f != nil {
+		return v.secretPage(http.StatusUnprocessableEntity, &aboutSubscription{webhook: w, fault: f[""]}, "")
+	}
+	if err != nil {
+		return err
+	}
+	return v.goTo(w.path()+"/secret", "The new secret signs now.")
+}

@@ -1,0 +1,93 @@
+package web
+
+import (
+	"net/http"
+	"strings"
+	"time"
+
+	"hookrouter/models"
+	"hookrouter/web/ui"
+)
+
+// testOutcome is what became of a test.
+type testOutcome struct {
+	EventName   string                `json:"event_name"`
+	DeliveryID  string                `json:"delivery_id"`
+	Status      models.DeliveryStatus `json:"status"`
+	RequestBody *string               `json:"request_body"`
+	Attempt     *struct {
+		Reason   *string `json:"reason"`
+		Detail   *string `json:"detail"`
+		Response *struct {
+			Status int    `json:"status"`
+			Body   string `json:"body"`
+		} `json:"response"`
+		Timings map[string]float64 `json:"timings_ms"`
+	} `json:"attempt"`
+}
+
+// spans are where the time of the attempt went.
+func (o *testOutcome) spans() []ui.Span {
+	var out []ui.Span
+	for _, name := range []string{"dns", "connect", "tls", "first_byte"} {
+		if ms := o.Attempt.Timings[name]; ms > 0 {
+			out = append(out, ui.Span{Label: strings.ReplaceAll(name, "_", " "), Time: time.Duration(ms * float64(time.Millisecond))})
+		}
+	}
+	return out
+}
+
+// trial is the page of tests: what can be sent, and what became of the last one.
+type trial struct {
+	names   []string
+	chosen  string
+	fault   string
+	outcome *testOutcome
+}
+
+func (s *site) showTest(v *view) error {
+	w, err := v.webhook()
+	if err != nil {
+		return err
+	}
+	return v.testPage(http.StatusOK, w, &trial{})
+}
+
+// testPage offers what the subscription listens to before everything else.
+func (v *view) testPage(status int, w *webhook, t *trial) error {
+	var types []eventType
+	if err := listAll(v, "/v3/event_types", &types); err != nil {
+		return err
+	}
+	var others []string
+	for _, e := range types {
+		wanted := false
+		for _, p := range w.Events {
+			wanted = wanted || models.Pattern(p).Match(e.Name)
+		}
+		if wanted {
+			t.names = append(t.names, e.Name)
+		} else {
+			others = append(others, e.Name)
+		}
+	}
+	t.names = append(t.names, others...)
+	return v.renderAs(status, w.title(), testPage(v, &aboutSubscription{webhook: w, tab: "Test"}, t))
+}
+
+func (s *site) sendTest(v *view) error {
+	w, err := v.webhook()
+	if err != nil {
+		return err
+	}
+	t := &trial{chosen: v.form.Get("event_name"), outcome: &testOutcome{}}
+	err = v.do(callJSON(http.MethodPost, w.call("/test"), map[string]any{"event_name": t.chosen}), t.outcome)
+	if f := faultsOf(err); f != nil {
+		t.outcome, t.fault = nil, f[""]+f["event_name"]
+		return v.testPage(http.StatusUnprocessableEntity, w, t)
+	}
+	if err != nil {
+		return err
+	}
+	return v.testPage(http.StatusOK, w, t)
+}

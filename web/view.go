@@ -1,0 +1,145 @@
+package web
+
+import (
+	"bytes"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/a-h/templ"
+
+	"hookrouter/models"
+)
+
+// maxForm bounds the body of a form; the largest holds a schema and a sample. Failure policy: 413 beyond.
+const maxForm = 256 << 10
+
+// view is one request of a page: who makes it, what they look at, and the ways to answer.
+type view struct {
+	*site
+	w    http.ResponseWriter
+	r    *http.Request
+	area area
+	now  time.Time
+	done bool       // answered before the page itself
+	form url.Values // what was sent in the body
+
+	session models.Session // zero where nobody is signed in
+	key     *models.APIKey // of the session; nil for an operator
+	org     string         // name of the key's organization
+}
+
+// enter finds out who makes the request and whether they may.
+func (v *view) enter(r route) error {
+	if v.r.Method == http.MethodPost {
+		v.r.Body = http.MaxBytesReader(v.w, v.r.Body, maxForm)
+		if err := v.r.ParseForm(); err != nil {
+			return models.Errorf(models.CodeTooLarge, "The form is too large or broken.")
+		}
+		v.form = v.r.PostForm //nolint:forbidigo // a field of the request, not the function
+	}
+	if err := v.recognize(); err != nil {
+		return err
+	}
+	signedIn := v.key != nil
+	if r.who == operators {
+		signedIn = v.session.Kind == models.SessionOfOperator
+	}
+	switch {
+	case r.who == anyone:
+		return nil
+	case !signedIn:
+		v.toSignIn(r.who)
+		return nil
+	case r.who == operators:
+		return nil
+	}
+	action := r.action
+	if action == "" {
+		action = models.ActionRead
+	}
+	if !v.may(action) {
+		return models.Errorf(models.CodeForbidden, "A key of the role %s may not do this. Sign in with another key.", v.key.Role)
+	}
+	return nil
+}
+
+// may reports whether the session's key allows an action.
+func (v *view) may(a models.Action) bool { return v.key != nil && v.key.Role.May(a) }
+
+// sandbox is the environment that the pages show.
+func (v *view) sandbox() bool {
+	return v.session.Sandbox || v.key != nil && v.key.Environment == models.Sandbox
+}
+
+// environment is a filter for reads.
+func (v *view) environment() *bool {
+	sandbox := v.sandbox()
+	return &sandbox
+}
+
+// render writes a page in the shell.
+func (v *view) render(title string, body templ.Component) error {
+	return v.renderAs(http.StatusOK, title, body)
+}
+
+// renderAs is render with a status: 422 for a form that comes back.
+func (v *view) renderAs(status int, title string, body templ.Component) error {
+	notice := v.takeFlash()
+	if v.key == nil && v.session.Kind != models.SessionOfOperator {
+		return v.write(status, plainPage(v, title, body))
+	}
+	return v.write(status, shell(v, title, notice, body))
+}
+
+// fragment writes a part of a page, for htmx.
+func (v *view) fragment(body templ.Component) error { return v.write(http.StatusOK, body) }
+
+// partial reports whether htmx asks for a part of a page.
+func (v *view) partial() bool { return v.r.Header.Get("HX-Request") == "true" }
+
+// write renders to memory first, so that an error is still an error page.
+func (v *view) write(status int, body templ.Component) error {
+	var b bytes.Buffer
+	if err := body.Render(v.r.Context(), &b); err != nil {
+		return err
+	}
+	v.w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	v.w.Header().Set("Cache-Control", "no-store")
+	v.w.WriteHeader(status)
+	if v.r.Method != http.MethodHead {
+		_, _ = v.w.Write(b.Bytes()) // the client has gone
+	}
+	return nil
+}
+
+// goTo leads to another page, which says what was done.
+func (v *view) goTo(path, notice string) error {
+	if notice != "" {
+		v.flash(notice)
+	}
+	http.Redirect(v.w, v.r, path, http.StatusSeeOther)
+	return nil
+}
+
+// back is the page that a form was sent from, where that is one of ours, so that what changes how everything looks leads back to it.
+func (v *view) back() string {
+	from, err := url.Parse(v.r.Header.Get("Referer"))
+	if err != nil || from.Host != v.r.Host || !strings.HasPrefix(from.Path, root+"/") {
+		return root + "/"
+	}
+	return from.RequestURI()
+}
+
+// base is where the API is reached, for curl lines.
+func (v *view) base() string { return strings.TrimSuffix(v.PublicURL, "/") }
+
+// theme is what the reader chose: light, dark, or "" for what their system says.
+func (v *view) theme() string {
+	c, err := v.r.Cookie(themeCookie)
+	if err != nil || c.Value != "light" && c.Value != "dark" {
+		return ""
+	}
+	return c.Value
+}

@@ -1,0 +1,220 @@
+package webtest
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/require"
+)
+
+// patience is how long anything on a page may take before a test gives up: far longer than it takes on a busy machine.
+const patience = 30 * time.Second
+
+var stopChromium = func() {}
+
+// chromium is the one browser of all tests.
+var chromium = sync.OnceValues(func() (context.Context, error) {
+	path, err := exec.LookPath("chromium")
+	if err != nil {
+		return nil, fmt.Errorf("the tests of the pages need Chromium (Debian: chromium); make deps installs it: %w", err)
+	}
+	ctx, stop := chromedp.NewExecAllocator(context.Background(), chromedp.ExecPath(path), chromedp.Headless, chromedp.Flag("hide-scrollbars", true), chromedp.Flag("disable-gpu", true),
+		chromedp.Flag("disable-dev-shm-usage", true), chromedp.Flag("force-color-profile", "srgb"), chromedp.Flag("font-render-hinting", "none"))
+	ctx, cancel := chromedp.NewContext(ctx)
+	stopChromium = func() { cancel(); stop() }
+	return ctx, chromedp.Do(ctx)
+})
+
+// browser is a window of its own, with nothing in it of other tests.
+type browser struct {
+	t   *testing.T
+	p   *program
+	ctx context.Context
+
+	mu     sync.Mutex
+	faults []string
+}
+
+func startBrowser(t *testing.T, p *program) *browser {
+	t.Helper()
+	parent, err := chromium()
+	require.NoError(t, err)
+	ctx, cancel := chromedp.NewContext(parent, chromedp.WithNewBrowserContext())
+	t.Cleanup(cancel)
+	b := &browser{t: t, p: p, ctx: ctx}
+	require.NoError(t, chromedp.Listen(ctx, b.watch))
+	b.do(chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		for _, enable := range []func() error{
+			func() error { _, err := cdp.Call(ctx, t, network.Enable, network.EnableParams{}); return err },
+			func() error { _, err := cdp.Call(ctx, t, log.Enable, cdp.Empty{}); return err },
+			func() error { _, err := cdp.Call(ctx, t, runtime.Enable, cdp.Empty{}); return err },
+		} {
+			if err := enable(); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+	t.Cleanup(func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		if len(b.faults) > 0 {
+			t.Errorf("the browser saw:\n%s", strings.Join(b.faults, "\n"))
+		}
+	})
+	b.size(1280, 900)
+	return b
+}
+
+// watch notes what no page may cause.
+func (b *browser) watch(ev any) {
+	note := func(format string, args ...any) {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.faults = append(b.faults, fmt.Sprintf(format, args...))
+	}
+	switch ev := ev.(type) {
+	case *runtime.EventExceptionThrown:
+		note("exception: %s %v", ev.ExceptionDetails.Text, ev.ExceptionDetails.Exception)
+	case *runtime.EventConsoleAPICalled:
+		if ev.Type == "error" || ev.Type == "warning" {
+			for _, arg := range ev.Args {
+				note("console: %s %s %s", ev.Type, arg.Value, arg.Description)
+			}
+		}
+	case *log.EventEntryAdded: // violations of the policy, and files that are missing
+		if ev.Entry.Level == "error" && !strings.Contains(ev.Entry.Text, "the server responded with a status of 4") {
+			note("log: %s %s", ev.Entry.Text, ev.Entry.URL)
+		}
+	case *network.EventRequestWillBeSent:
+		if url := ev.Request.URL; !strings.HasPrefix(url, b.p.base+"/") && !strings.HasPrefix(url, "about:") && !strings.HasPrefix(url, "chrome") {
+			note("request to elsewhere: %s", url)
+		}
+	}
+}
+
+func (b *browser) do(steps ...chromedp.Action[chromedp.Void]) {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	require.NoError(b.t, chromedp.Do(ctx, steps...))
+}
+
+// ask runs an action that has an answer.
+func ask[T any](b *browser, a chromedp.Action[T]) T {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	v, err := chromedp.Run(ctx, a)
+	require.NoError(b.t, err)
+	return v
+}
+
+// open goes to a path.
+func (b *browser) open(path string) {
+	b.t.Helper()
+	b.do(chromedp.Navigate(b.p.base + path))
+}
+
+// signIn signs in with the program's key, by the form.
+func (b *browser) signIn() { b.t.Helper(); b.signInWith(b.p.key) }
+
+func (b *browser) signInWith(key string) {
+	b.t.Helper()
+	b.open("/developers/sign-in")
+	b.fill("#credential", key)
+	b.click("button.button--main")
+	b.do(chromedp.WaitReady(chromedp.CSS(".shell")))
+}
+
+// click clicks what a selector names, once it can be seen.
+func (b *browser) click(selector string) {
+	b.t.Helper()
+	b.do(chromedp.WaitVisible(chromedp.CSS(selector)), chromedp.Click(chromedp.CSS(selector)))
+}
+
+// fill types into a field in the place of what is there.
+func (b *browser) fill(selector, text string) {
+	b.t.Helper()
+	b.do(chromedp.WaitVisible(chromedp.CSS(selector)), chromedp.Clear(chromedp.CSS(selector)), chromedp.SendKeys(chromedp.CSS(selector), text))
+}
+
+// see waits until the page says something. A page that is being left answers with an error, so those are asked again.
+func (b *browser) see(text string) {
+	b.t.Helper()
+	b.await(fmt.Sprintf("document.body && document.body.innerText.includes(%q)", text), fmt.Sprintf("%q is not on the page", text))
+}
+
+// await waits until an expression is true.
+func (b *browser) await(expression, otherwise string) {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	next := time.NewTicker(15 * time.Millisecond)
+	defer next.Stop()
+	for {
+		if ok, err := chromedp.Run(ctx, chromedp.Evaluate[bool]("!!("+expression+")")); err == nil && ok {
+			return
+		}
+		select {
+		case <-next.C:
+		case <-ctx.Done():
+			b.t.Fatalf("%s:\n%s", otherwise, b.text())
+		}
+	}
+}
+
+// at waits until the browser is at a path.
+func (b *browser) at(path string) {
+	b.t.Helper()
+	b.await(fmt.Sprintf("location.pathname + location.search === %q", path), "the browser is not at "+path)
+}
+
+// text is what the page says now.
+func (b *browser) text() string {
+	b.t.Helper()
+	return ask(b, chromedp.Evaluate[string]("document.body.innerText"))
+}
+
+// path is where the browser is.
+func (b *browser) path() string {
+	b.t.Helper()
+	return strings.TrimPrefix(ask(b, chromedp.Location()), b.p.base)
+}
+
+// size sets the size of the window in CSS pixels.
+func (b *browser) size(width, height int64) {
+	b.t.Helper()
+	b.do(chromedp.EmulateViewport(width, height))
+}
+
+// scheme makes the system prefer "light" or "dark".
+func (b *browser) scheme(name string) {
+	b.t.Helper()
+	b.do(chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, err := cdp.Call(ctx, t, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+			Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: name}, {Name: "prefers-reduced-motion", Value: "reduce"}},
+		})
+		return err
+	}))
+}
+
+// scripts switches JavaScript on or off for the pages that are opened from then on.
+func (b *browser) scripts(on bool) {
+	b.t.Helper()
+	b.do(chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, err := cdp.Call(ctx, t, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: !on})
+		return err
+	}))
+}

@@ -1,0 +1,22 @@
+// Package webtest tries the pages in a real browser, against the real program on a database of its own.
+//
+// It owns one Chromium for all tests, a running program for each test, and the checks that every page has to pass. It must not know how
+// pages are made: it sees what readers see.
+//
+// # To write a test
+//
+//	b := startBrowser(t, newProgram(t))      // a fresh browser context: no cookies of other tests
+//	b.signIn()                               // with the development key
+//	b.open("/developers/subscriptions")
+//	b.click(`a[href$="/new"]`)
+//	b.fill("#endpoint", "https://hooks.example.com/")
+//	b.see("Subscription created.")
+//	b.look()                                 // axe in light and dark, on a desktop and on a phone, no sideways scrolling
+//
+// A test fails by itself at its end where the console has an error, the content security policy was violated, or anything was asked from
+// elsewhere. program.api calls the API, to prepare data. Without Chromium the tests fail and say how to install it.
+//
+// -screenshots DIR takes pictures of the pages instead of testing them: make screenshots.
+//
+// Read in this order: program_test.go, browser_test.go, look_test.go, subscriptions_test.go, screenshots_test.go.
+package webtest
