@@ -23,6 +23,7 @@ type Store interface {
 	Keys(ctx context.Context, org models.ID) ([]models.APIKey, error)
 	RevokeKey(ctx context.Context, id models.ID, now time.Time) error
 	Ledger(ctx context.Context) ([]models.Ledger, error)
+	handlers.AuditLog
 	// Suspensions lists up to limit suspended subscriptions of all organizations, the longest suspended first.
 	Suspensions(ctx context.Context, limit int) ([]models.Suspension, error)
 }
@@ -59,16 +60,17 @@ func New(o Options) (handlers.Surface, error) {
 func (a *admin) routes() []handlers.Route {
 	return []handlers.Route{
 		{Method: http.MethodGet, Path: "/admin/v1/organizations", Handle: a.listOrganizations},
-		{Method: http.MethodPost, Path: "/admin/v1/organizations", Handle: a.createOrganization},
+		{Method: http.MethodPost, Path: "/admin/v1/organizations", Handle: a.createOrganization, Does: "organization.create"},
 		{Method: http.MethodGet, Path: "/admin/v1/organizations/:organization", Handle: a.getOrganization},
-		{Method: http.MethodPatch, Path: "/admin/v1/organizations/:organization", Handle: a.updateOrganization},
+		{Method: http.MethodPatch, Path: "/admin/v1/organizations/:organization", Handle: a.updateOrganization, Does: "organization.update"},
 
 		{Method: http.MethodGet, Path: "/admin/v1/organizations/:organization/keys", Handle: a.listKeys},
-		{Method: http.MethodPost, Path: "/admin/v1/organizations/:organization/keys", Handle: a.createKey},
-		{Method: http.MethodDelete, Path: "/admin/v1/organizations/:organization/keys/:key", Handle: a.revokeKey},
+		{Method: http.MethodPost, Path: "/admin/v1/organizations/:organization/keys", Handle: a.createKey, Does: "key.create"},
+		{Method: http.MethodDelete, Path: "/admin/v1/organizations/:organization/keys/:key", Handle: a.revokeKey, Does: "key.revoke"},
 
 		{Method: http.MethodGet, Path: "/admin/v1/ledger", Handle: a.ledger},
 		{Method: http.MethodGet, Path: "/admin/v1/suspensions", Handle: a.suspensions},
+		{Method: http.MethodGet, Path: "/admin/v1/audit_log", Handle: a.auditLog},
 	}
 }
 

@@ -35,6 +35,7 @@ type memory struct {
 	keys   []models.APIKey
 	ledger []models.Ledger
 	held   []models.Suspension
+	audit  []models.AuditEntry
 	fault  error
 }
 
@@ -101,6 +102,25 @@ func (m *memory) Ledger(context.Context) ([]models.Ledger, error) { return m.led
 
 func (m *memory) Suspensions(_ context.Context, limit int) ([]models.Suspension, error) {
 	return m.held[:min(limit, len(m.held))], m.fault
+}
+
+func (m *memory) BeginAudit(_ context.Context, e models.AuditEntry) error {
+	m.audit = append(m.audit, e)
+	return nil
+}
+
+func (m *memory) FinishAudit(_ context.Context, e models.AuditEntry) error {
+	m.audit[slices.IndexFunc(m.audit, func(x models.AuditEntry) bool { return x.ID == e.ID })] = e
+	return nil
+}
+
+func (m *memory) Audit(_ context.Context, q models.AuditQuery) (out []models.AuditEntry, _ error) {
+	for _, e := range slices.Backward(m.audit) {
+		if q.OrganizationID.IsZero() || e.OrganizationID == q.OrganizationID {
+			out = append(out, e)
+		}
+	}
+	return out, m.fault
 }
 
 // CheckURL makes memory an endpoint checker too, for the options of handlers.
@@ -256,6 +276,37 @@ func TestKeys(t *testing.T) {
 	require.Equal(t, "2026-05-04T10:00:07Z", w.call("GET", path, "", 200)["data"].([]any)[0].(map[string]any)["revoked_at"])
 	w.call("POST", "/organizations/9a93d3b5-fb3b-4abf-9e70-26315b33506c/keys", `{"role":"reader"}`, 404)
 	require.Len(t, w.store.keys, 2)
+}
+
+func TestAuditLog(t *testing.T) {
+	t.Parallel()
+	w := setup(t, token)
+	org := w.call("POST", "/organizations", `{"name":"Acme"}`, 201)["id"].(string)
+	other := w.call("POST", "/organizations", `{"name":"Other"}`, 201)["id"].(string)
+	key := w.call("POST", "/organizations/"+org+"/keys", `{"role":"admin","name":"first"}`, 201)
+	require.Equal(t, "first", key["name"])
+	w.call("PATCH", "/organizations/"+org, `{"subscription_quota":-1}`, 400)
+	w.call("DELETE", "/organizations/"+org+"/keys/"+key["id"].(string), "", 204)
+	w.call("PATCH", "/organizations/9a93d3b5-fb3b-4abf-9e70-26315b33506c", `{}`, 404)
+	w.raw("POST", "/admin/v1/organizations", "Bearer wrong", "192.0.2.1:1", `{"name":"x"}`)
+	acts := func(query string) (out []string) {
+		for _, e := range w.call("GET", "/audit_log"+query, "", 200)["data"].([]any) {
+			e := e.(map[string]any)
+			require.Equal(t, "operator", e["actor"])
+			require.Nil(t, e["key_id"])
+			out = append(out, fmt.Sprint(e["action"], " ", e["outcome"], " ", e["object_id"]))
+		}
+		return out
+	}
+	require.Equal(t, []string{
+		"key.revoke done " + key["id"].(string), "organization.update refused " + org, "key.create done " + key["id"].(string), "organization.create done " + org,
+	}, acts("?organization_id="+org))
+	require.Equal(t, []string{"organization.create done " + other}, acts("?organization_id="+other))
+	require.Equal(t, "organization.update refused 9a93d3b5-fb3b-4abf-9e70-26315b33506c", acts("")[0], "about no organization there is")
+	require.Len(t, acts(""), 6, "nobody's call is not entered")
+	for _, r := range (&admin{}).routes() {
+		require.Equal(t, r.Method != http.MethodGet, r.Does != "", "%s %s", r.Method, r.Path)
+	}
 }
 
 func TestLedger(t *testing.T) {
