@@ -106,7 +106,9 @@ func TestTheKeysCommands(t *testing.T) {
 	require.ErrorContains(t, err, "There is no such key.")
 	require.Equal(t, 1, exitCode(err))
 
-	db := storetest.Open(t, store.Options{URL: "sqlite://" + file})
+	keys, err := masterKeys(testMasterKey)
+	require.NoError(t, err)
+	db := storetest.Open(t, store.Options{URL: "sqlite://" + file, MasterKeys: keys})
 	entries, err := db.Audit(t.Context(), models.AuditQuery{Actor: models.ActorOperator, Limit: 10})
 	require.NoError(t, err)
 	require.Len(t, entries, 3, "two keys made, and one revoked")
