@@ -24,17 +24,29 @@ type Store interface {
 	RevokeKey(ctx context.Context, id models.ID, now time.Time) error
 	Ledger(ctx context.Context) ([]models.Ledger, error)
 	handlers.AuditLog
+	Looks
 	// Suspensions lists up to limit suspended subscriptions of all organizations, the longest suspended first.
 	Suspensions(ctx context.Context, limit int) ([]models.Suspension, error)
 }
 
-// Options is what the surface needs. Everything but Token is required.
+// Looks are what an operator asks of the database as a whole. Each costs little however much is stored.
+type Looks interface {
+	Instances(ctx context.Context, now time.Time) ([]models.Instance, error)
+	Storage(ctx context.Context, most int) (models.Storage, error)
+	QueueFloor(ctx context.Context) (models.ID, error)
+	Vitals(ctx context.Context, now time.Time) (models.Vitals, error)
+}
+
+// Options is what the surface needs. Everything but Token, Lanes and Settings is required.
 type Options struct {
 	Token  models.Secret // HOOKROUTER_ADMIN_TOKEN; without it the surface has no routes
 	Store  Store
 	NewID  func() models.ID
 	Now    func() time.Time
 	Random io.Reader // cryptographic, such as crypto/rand.Reader: keys are made from it
+
+	Lanes    Lister    // nil where this instance sends nothing
+	Settings []Setting // as they hold in this process
 }
 
 // admin holds what the handlers work with.
@@ -70,6 +82,11 @@ func (a *admin) routes() []handlers.Route {
 
 		{Method: http.MethodGet, Path: "/admin/v1/ledger", Handle: a.ledger},
 		{Method: http.MethodGet, Path: "/admin/v1/suspensions", Handle: a.suspensions},
+		{Method: http.MethodGet, Path: "/admin/v1/instances", Handle: a.instances},
+		{Method: http.MethodGet, Path: "/admin/v1/storage", Handle: a.storage},
+		{Method: http.MethodGet, Path: "/admin/v1/queue", Handle: a.queue},
+		{Method: http.MethodGet, Path: "/admin/v1/lanes", Handle: a.lanes},
+		{Method: http.MethodGet, Path: "/admin/v1/settings", Handle: a.settings},
 		{Method: http.MethodGet, Path: "/admin/v1/audit_log", Handle: a.auditLog},
 	}
 }

@@ -36,7 +36,8 @@ type memory struct {
 	ledger []models.Ledger
 	held   []models.Suspension
 	audit  []models.AuditEntry
-	fault  error
+	looks
+	fault error
 }
 
 var _ Store = (*memory)(nil)
@@ -123,6 +124,26 @@ func (m *memory) Audit(_ context.Context, q models.AuditQuery) (out []models.Aud
 	return out, m.fault
 }
 
+// looks is what the database looks like.
+type looks struct {
+	instances []models.Instance
+	storage   models.Storage
+	floor     models.ID
+	vitals    models.Vitals
+}
+
+func (l *looks) Instances(context.Context, time.Time) ([]models.Instance, error) {
+	return l.instances, nil
+}
+func (l *looks) Storage(context.Context, int) (models.Storage, error)     { return l.storage, nil }
+func (l *looks) QueueFloor(context.Context) (models.ID, error)            { return l.floor, nil }
+func (l *looks) Vitals(context.Context, time.Time) (models.Vitals, error) { return l.vitals, nil }
+
+// Lanes makes memory an instance too.
+func (l *looks) Lanes(limit int) []models.Lane {
+	return []models.Lane{{SubscriptionID: models.ID{1}, Queued: limit, InFlight: 2, Window: 4, Limit: 64, Bytes: 5, Pace: "slow", Backlog: true}}
+}
+
 // CheckURL makes memory an endpoint checker too, for the options of handlers.
 func (m *memory) CheckURL(raw string) (*url.URL, error) { return url.Parse(raw) }
 
@@ -150,7 +171,8 @@ func setup(t *testing.T, token string) *world {
 		n++
 		return models.ID{6: 0x70, 8: 0x80, 15: n}
 	}
-	surface, err := New(Options{Token: models.NewSecret(token), Store: w.store, NewID: newID, Now: now, Random: zeros{}})
+	surface, err := New(Options{Token: models.NewSecret(token), Store: w.store, NewID: newID, Now: now, Random: zeros{}, Lanes: w.store,
+		Settings: []Setting{{Key: "role", Value: "all", Source: "default"}}})
 	require.NoError(t, err)
 	box := sandbox.New(newID, now)
 	w.handler, err = handlers.New(handlers.Options{
@@ -309,6 +331,40 @@ func TestAuditLog(t *testing.T) {
 	}
 }
 
+func TestLooks(t *testing.T) {
+	t.Parallel()
+	w := setup(t, token)
+	at := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
+	w.store.looks = looks{
+		instances: []models.Instance{{ID: 7, Name: "a", StartedAt: at, HeartbeatAt: at, Silent: 1500 * time.Millisecond}, {ID: 6, Dead: true, Swept: true}},
+		storage: models.Storage{Bytes: 100, Free: -1, More: true, Parts: []models.Part{
+			{Table: "events", Rows: -1, Bytes: 1}, {Table: "events", Day: at.Truncate(24 * time.Hour), Rows: 5, Bytes: 2},
+		}},
+		floor:  models.FloorID(at),
+		vitals: models.Vitals{OldestDue: at, Suspended: 2, Instances: 1, PartitionsAhead: -1, DeadRows: 4, Clock: at},
+	}
+	list := w.call("GET", "/instances", "", 200)["data"].([]any)
+	require.Equal(t, map[string]any{
+		"id": 7.0, "name": "a", "live": true, "dead": false, "work_given_back": false, "started_at": "2026-11-01T12:00:00Z",
+		"heartbeat_at": "2026-11-01T12:00:00Z", "silent_seconds": 1.5,
+	}, list[0])
+	require.Equal(t, []any{false, true}, []any{list[1].(map[string]any)["live"], list[1].(map[string]any)["work_given_back"]})
+	require.Equal(t, map[string]any{"bytes": 100.0, "free_bytes": nil, "more_partitions": true, "partitions": []any{
+		map[string]any{"table": "events", "day": nil, "rows_estimate": nil, "bytes": 1.0},
+		map[string]any{"table": "events", "day": "2026-11-01", "rows_estimate": 5.0, "bytes": 2.0},
+	}}, w.call("GET", "/storage", "", 200))
+	require.Equal(t, map[string]any{
+		"floor_id": w.store.floor.String(), "floor_at": "2026-11-01T12:00:00Z", "oldest_due_at": "2026-11-01T12:00:00Z", "suspended_webhooks": 2.0,
+		"live_instances": 1.0, "partitions_ahead": nil, "dead_rows_estimate": 4.0, "database_time": "2026-11-01T12:00:00Z",
+	}, w.call("GET", "/queue", "", 200))
+	w.store.floor = models.FloorID(time.Time{})
+	require.Nil(t, w.call("GET", "/queue", "", 200)["floor_at"])
+	require.Equal(t, []any{map[string]any{
+		"webhook_id": models.ID{1}.String(), "queued": float64(maxLanes), "in_flight": 2.0, "window": 4.0, "limit": 64.0, "bytes": 5.0, "pace": "slow", "backlog": true,
+	}}, w.call("GET", "/lanes", "", 200)["data"])
+	require.Equal(t, []any{map[string]any{"key": "role", "value": "all", "source": "default"}}, w.call("GET", "/settings", "", 200)["data"])
+}
+
 func TestLedger(t *testing.T) {
 	t.Parallel()
 	w := setup(t, token)
@@ -401,6 +457,7 @@ func TestEveryRouteIsGuarded(t *testing.T) {
 	w := setup(t, token)
 	a := &admin{}
 	for i, r := range a.routes() {
+		w.clock = w.clock.Add(time.Minute) // or the address would be shut out
 		rec := w.raw(r.Method, strings.NewReplacer(":organization", "x", ":key", "y").Replace(r.Path), "", "192.0.2.1:1", `{}`)
 		require.Equal(t, 401, rec.Code, "%d %s %s", i, r.Method, r.Path)
 	}
