@@ -114,6 +114,9 @@ func (a *api) engine() (http.Handler, error) {
 	for _, r := range a.routes() {
 		e.Handle(r.method, r.path, a.answer(a.guarded(r)))
 	}
+	for _, r := range a.describe() {
+		e.Handle(r.Method, r.Path, a.answer(r.Handle))
+	}
 	e.Handle(http.MethodPost, "/inbox/:token", a.answer(a.receive))
 	for _, s := range a.Surfaces {
 		for _, r := range s.Routes {

@@ -18,6 +18,7 @@ import (
 	"hookrouter/catalogue"
 	"hookrouter/delivery/format"
 	"hookrouter/handlers"
+	"hookrouter/handlers/openapi/openapitest"
 	"hookrouter/models"
 	"hookrouter/sandbox"
 )
@@ -175,7 +176,7 @@ func setup(t *testing.T, token string) *world {
 		Settings: []Setting{{Key: "role", Value: "all", Source: "default"}}})
 	require.NoError(t, err)
 	box := sandbox.New(newID, now)
-	w.handler, err = handlers.New(handlers.Options{
+	engine, err := handlers.New(handlers.Options{
 		Types:   catalogue.NewBook(nil),
 		Samples: box, Scenarios: box, InboxAddress: func(string) string { return "" },
 		VerdictOf: func(*models.Subscription, http.Header, []byte) models.Verdict { return models.VerdictUnknown },
@@ -185,6 +186,7 @@ func setup(t *testing.T, token string) *world {
 		Surfaces: []handlers.Surface{surface},
 	})
 	require.NoError(t, err)
+	w.handler = openapitest.Conform(t, engine)
 	return w
 }
 
