@@ -1,4 +1,3 @@
-// Package openapitest holds what a handler answers against the description of the surface. It is for tests.
 package openapitest
 
 import (
