@@ -29,7 +29,7 @@ func TestPublishAllocates(t *testing.T) {
 	allocs := testing.AllocsPerRun(500, func() {
 		body.Reset([]byte(event))
 		out.header = make(http.Header, 16)
-		w.handler.ServeHTTP(&out, req)
+		w.engine.ServeHTTP(&out, req)
 	})
 	require.Equal(t, http.StatusAccepted, out.status)
 	require.LessOrEqual(t, allocs, float64(budget))

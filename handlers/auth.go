@@ -44,10 +44,12 @@ func (a *api) guarded(r route) Func {
 		if err := a.count(c, key); err != nil {
 			return err
 		}
-		if err := permit(key, r); err != nil {
-			return err
-		}
-		return r.handle(c, key)
+		return a.audited(c, r.does(), actorOf(key), key.OrganizationID, func() error {
+			if err := permit(key, r); err != nil {
+				return err
+			}
+			return r.handle(c, key)
+		})
 	}
 }
 

@@ -60,7 +60,7 @@ func BenchmarkPublish(b *testing.B) {
 			for b.Loop() {
 				body.Reset([]byte(c.body))
 				out := sink{header: make(http.Header, 16)}
-				w.handler.ServeHTTP(&out, req)
+				w.engine.ServeHTTP(&out, req)
 				if out.status != http.StatusAccepted {
 					b.Fatal(out.status)
 				}

@@ -61,6 +61,7 @@ func (a *api) createScope(c *gin.Context, key *models.APIKey) error {
 		return err
 	}
 	a.refresh(c)
+	Concerns(c, models.ID{}, e.Name)
 	WriteJSON(c, http.StatusCreated, showScope(ownScope(e)))
 	return nil
 }

@@ -12,6 +12,7 @@
 //     not there for that organization is a 404.
 //   - Bad input is a 4xx that names every wrong field at once; a 5xx is our fault, and its cause is only in the log.
 //   - The data of an event is kept as the bytes that the producer sent; nothing decodes and re-encodes it.
+//   - What a route does to what is kept is in the audit log before it is done.
 //   - Secrets, payloads, raw paths and query strings are in no log line.
 //
 // # Surfaces
@@ -24,5 +25,5 @@
 // webhook_input.go, fields.go, rulebook.go, webhook_rules.go, webhook_headers.go, reasons.go, webhook_output.go; then looking:
 // filters.go, cursor.go, event_list.go, delivery_list.go; then sending again: again.go, jobs.go; then questions about rules: rule_history.go, versions.go, explain.go,
 // dryrun_input.go, dryrun.go, retry_plan.go; then the sandbox: webhook_try.go, scenarios.go, inboxes.go, inbox_receive.go.
-// workspaces.go, catalogue.go and health.go are small.
+// own_keys.go, audit.go and audit_actions.go say who did what; workspaces.go, catalogue.go, health.go and reference.go are small.
 package handlers

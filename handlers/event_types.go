@@ -138,6 +138,7 @@ func (a *api) createEventType(c *gin.Context, key *models.APIKey) error {
 		return err
 	}
 	a.refresh(c)
+	Concerns(c, models.ID{}, e.Name)
 	WriteJSON(c, http.StatusCreated, ownType(e))
 	return nil
 }

@@ -2,8 +2,10 @@ package handlers
 
 import (
 	"cmp"
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -48,6 +50,7 @@ type Options struct {
 
 	NewID     func() models.ID
 	NewSecret func() string // a fresh secret_key of [models.SecretLength] characters
+	Random    io.Reader     // cryptographic: keys are made from it. Default: crypto/rand.Reader
 	Now       func() time.Time
 
 	// TimeoutFirst is how long a first attempt may take where the subscription does not say; a test is waited for a little longer.
@@ -79,6 +82,9 @@ type Route struct {
 	Method string
 	Path   string
 	Handle Func
+	// Does names what the route does to what is kept, such as "organization.create": it is entered in the audit log, as an act of whom the
+	// guard said with [Acts], or else of the operator. "" where it only looks.
+	Does string
 }
 
 // Func answers a call, or returns why it can't without having written anything.
@@ -123,6 +129,9 @@ func newAPI(o Options) (*api, error) {
 	}
 	o.Catalogue = cmp.Or(o.Catalogue, models.BuiltinCatalogue())
 	o.TimeoutFirst = cmp.Or(o.TimeoutFirst, time.Second)
+	if o.Random == nil {
+		o.Random = rand.Reader
+	}
 	o.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
 	if o.Wake == nil {
 		o.Wake = func([]models.ID) {}

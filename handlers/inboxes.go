@@ -91,6 +91,7 @@ func (a *api) createInbox(c *gin.Context, key *models.APIKey) error {
 	if err := a.Store.CreateInbox(c.Request.Context(), b); err != nil {
 		return err
 	}
+	Concerns(c, models.ID{}, b.ID.String())
 	WriteJSON(c, http.StatusCreated, a.showInbox(b))
 	return nil
 }

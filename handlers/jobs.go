@@ -204,6 +204,7 @@ func (a *api) startJob(c *gin.Context, key *models.APIKey, in *jobInput, r model
 			return err
 		}
 		a.JobStarted()
+		Concerns(c, models.ID{}, r.ID.String())
 		WriteJSON(c, http.StatusAccepted, showJob(r))
 		return nil
 	}

@@ -40,6 +40,8 @@ type memory struct {
 	slowRemoval       time.Duration // how long the removal of an entity takes
 	accepts           func()        // runs before events are accepted
 	resends           []models.Resend
+	audit             []models.AuditEntry
+	auditFault        error // what entering in the audit log fails with
 
 	lookups   int   // of keys
 	refreshes int   // of the rules

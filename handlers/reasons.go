@@ -98,6 +98,11 @@ var reasons = map[string]string{
 	"matched":   "The only value is none.",
 	"period":    "This time must not be before from.",
 
+	// keys and the audit log
+	"role":        "A role is admin, manager, publisher or reader.",
+	"environment": "An environment is production or sandbox.",
+	"actor":       "This value must be the id of a key, or key, operator or program.",
+
 	// a retry plan
 	"failing_for":        "This value must be a duration such as 90m or 6h, at most 8760h.",
 	"failing_with":       "There is no such reason for which an attempt fails.",

@@ -14,6 +14,7 @@ const (
 	read    = models.ActionRead
 	manage  = models.ActionManage
 	publish = models.ActionPublish
+	keys    = models.ActionKeys
 
 	anyEnvironment = false
 	productionOnly = true
@@ -90,6 +91,12 @@ func (a *api) routes() []route {
 		{http.MethodPatch, "/v3/event_types/:event_type", manage, productionOnly, a.updateEventType},
 		{http.MethodDelete, "/v3/event_types/:event_type", manage, productionOnly, a.deleteEventType},
 
+		{http.MethodGet, "/v3/api_keys", keys, productionOnly, a.listKeys},
+		{http.MethodPost, "/v3/api_keys", keys, productionOnly, a.createKey},
+		{http.MethodGet, "/v3/api_keys/:key", keys, productionOnly, a.getKey},
+		{http.MethodDelete, "/v3/api_keys/:key", keys, productionOnly, a.revokeKey},
+		{http.MethodGet, "/v3/audit_log", manage, productionOnly, a.listAudit},
+
 		{http.MethodDelete, "/v3/events/:event/payload", manage, anyEnvironment, a.expungePayload},
 		{http.MethodDelete, "/v3/entities/:entity", manage, productionOnly, a.removeEntity},
 	}
@@ -107,10 +114,13 @@ func (a *api) engine() (http.Handler, error) {
 	for _, r := range a.routes() {
 		e.Handle(r.method, r.path, a.answer(a.guarded(r)))
 	}
+	for _, r := range a.describe() {
+		e.Handle(r.Method, r.Path, a.answer(r.Handle))
+	}
 	e.Handle(http.MethodPost, "/inbox/:token", a.answer(a.receive))
 	for _, s := range a.Surfaces {
 		for _, r := range s.Routes {
-			e.Handle(r.Method, r.Path, a.answer(s.guarded(r)))
+			e.Handle(r.Method, r.Path, a.answer(a.guardedBy(s, r)))
 		}
 	}
 	if err := a.mountPages(e); err != nil {
@@ -132,15 +142,15 @@ func (a *api) stray(f Func) Func {
 // ofV3 reports whether a path belongs to the surface that has keys and limits.
 func ofV3(path string) bool { return path == "/v3" || strings.HasPrefix(path, "/v3/") }
 
-// guarded runs the surface's guard before a route.
-func (s Surface) guarded(r Route) Func {
-	if s.Guard == nil {
-		return r.Handle
-	}
+// guardedBy runs a surface's guard before a route, and enters what the route does in the audit log.
+func (a *api) guardedBy(s Surface, r Route) Func {
 	return func(c *gin.Context) error {
-		if err := s.Guard(c); err != nil {
-			return err
+		if s.Guard != nil {
+			if err := s.Guard(c); err != nil {
+				return err
+			}
 		}
-		return r.Handle(c)
+		who := actingIn(c)
+		return a.audited(c, r.Does, who.actor, who.org, func() error { return r.Handle(c) })
 	}
 }

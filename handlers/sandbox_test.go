@@ -318,7 +318,7 @@ func TestAnEndlessAnswerEndsWithItsReader(t *testing.T) {
 	t.Parallel()
 	w := setup(t, func(o *Options) { o.Now = time.Now })
 	_, path := w.inboxAt(`{"mode":"endless"}`)
-	server := httptest.NewServer(w.handler)
+	server := httptest.NewServer(w.engine)
 	defer server.Close()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL+path, http.NoBody)
 	require.NoError(t, err)

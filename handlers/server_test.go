@@ -23,7 +23,7 @@ func TestOverRealConnections(t *testing.T) {
 	t.Parallel()
 	w := setup(t)
 	key := w.manager()
-	server := httptest.NewServer(w.handler)
+	server := httptest.NewServer(w.engine)
 	t.Cleanup(server.Close)
 	for _, path := range []string{"/v3/events", "/v3/webhooks", "/v3/workspaces"} {
 		for name, body := range map[string]io.Reader{

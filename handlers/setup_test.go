@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"hookrouter/delivery/format"
+	"hookrouter/handlers/openapi/openapitest"
 	"hookrouter/models"
 	"hookrouter/sandbox"
 )
@@ -27,7 +28,8 @@ type world struct {
 	clock   time.Time
 	store   *memory
 	api     *api
-	handler http.Handler
+	engine  http.Handler // as it is served
+	handler http.Handler // the same, and the test fails where an answer is not as openapi describes it
 	org     models.ID
 	other   models.ID // another organization
 	drain   bool
@@ -64,8 +66,9 @@ func setup(tb testing.TB, change ...func(*Options)) *world {
 	var err error
 	w.api, err = newAPI(o)
 	require.NoError(tb, err)
-	w.handler, err = w.api.engine()
+	w.engine, err = w.api.engine()
 	require.NoError(tb, err)
+	w.handler = openapitest.Conform(tb, w.engine)
 	return w
 }
 

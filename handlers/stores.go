@@ -41,6 +41,8 @@ type Store interface {
 	Inboxes
 	RuleHistory
 	Again
+	OwnKeys
+	AuditLog
 	Ping(ctx context.Context) error
 }
 

@@ -51,6 +51,7 @@ func (a *api) createWebhook(c *gin.Context, key *models.APIKey) error {
 		return err
 	}
 	a.refresh(c)
+	Concerns(c, models.ID{}, s.ID.String())
 	WriteJSON(c, http.StatusCreated, a.showWebhook(s, key.Role))
 	return nil
 }

@@ -59,6 +59,7 @@ func (a *api) createWorkspace(c *gin.Context, key *models.APIKey) error {
 	if err := a.Store.CreateWorkspace(c.Request.Context(), w); err != nil {
 		return err
 	}
+	Concerns(c, models.ID{}, w.ID.String())
 	WriteJSON(c, http.StatusCreated, showWorkspace(w))
 	return nil
 }

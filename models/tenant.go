@@ -60,6 +60,9 @@ const (
 // Roles lists every role.
 func Roles() []Role { return []Role{RoleAdmin, RoleManager, RolePublisher, RoleReader} }
 
+// Administers reports whether the key may manage the organization's keys: a sandbox key never may.
+func (k *APIKey) Administers() bool { return k.Role == RoleAdmin && k.Environment == Production }
+
 // Action is something a role may or may not do.
 type Action string
 
@@ -92,6 +95,7 @@ type APIKey struct {
 	OrganizationID ID
 	Hash           [32]byte // SHA-256 of the key's text; the text has 256 random bits, so a slow hash would add nothing
 	Hint           string   // the first characters of the text, to tell keys apart
+	Name           string   // what it is for, in its owner's words; may be empty
 	Role           Role
 	Environment    Environment
 	CreatedAt      time.Time

@@ -56,6 +56,7 @@ type dialect interface {
 	raiseFloor(ctx context.Context, s *Store, now time.Time) error
 	// lowerFloor is for what makes deliveries wait or be claimed that may lie below it, in the same transaction.
 	lowerFloor(tx *gorm.DB, s *Store, lowest models.ID) error
+	storage(db *gorm.DB, most int) (models.Storage, error)
 	ensurePartitions(ctx context.Context, s *Store, from, to time.Time) error
 
 	// dropDays drops the partitions that are past their time; wanted are the old events that live deliveries need, sorted.

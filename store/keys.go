@@ -9,11 +9,15 @@ import (
 
 // CreateKey stores an API key; the code is not_found when its organization does not exist.
 func (s *Store) CreateKey(ctx context.Context, k models.APIKey) error {
-	row := keyRow{
-		ID: uid(k.ID), OrganizationID: uid(k.OrganizationID), Hash: k.Hash[:], Hint: k.Hint, Role: k.Role, Environment: k.Environment,
-		CreatedAt: ms(k.CreatedAt), RevokedAt: ms(k.RevokedAt),
-	}
+	row := rowOfKey(k)
 	return wrap("create key", orphan(s.writer(ctx).Create(&row).Error))
+}
+
+func rowOfKey(k models.APIKey) keyRow {
+	return keyRow{
+		ID: uid(k.ID), OrganizationID: uid(k.OrganizationID), Hash: k.Hash[:], Hint: k.Hint, Name: k.Name, Role: k.Role,
+		Environment: k.Environment, CreatedAt: ms(k.CreatedAt), RevokedAt: ms(k.RevokedAt),
+	}
 }
 
 // orphan says that the organization is unknown, where the database refused a row for that.

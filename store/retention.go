@@ -12,13 +12,14 @@ import (
 	"hookrouter/models"
 )
 
-// Retention is how long things are kept, counted from when their event was accepted. Zero keeps them for ever. The three are
+// Retention is how long things are kept, counted from when their event was accepted. Zero keeps them for ever. They are
 // independent of one another; what a live delivery needs is kept in any case.
 type Retention struct {
 	Events     time.Duration
 	Deliveries time.Duration // with their attempts
 	// Payloads is how long the events' data and the attempts' headers and bodies are kept. After that the rows are there without.
 	Payloads time.Duration
+	Audit    time.Duration // the entries of the audit log, counted from when their action began
 }
 
 // Expired is what one run of [Store.Expire] did.
@@ -32,6 +33,7 @@ type Expired struct {
 	Events, Deliveries, Attempts, Keys int64
 	// Payloads are events, and deliveries with attempts, that were gone through to be emptied.
 	Payloads int64
+	Audit    int64 // entries of the audit log
 }
 
 // keyGrace is how much longer than its event an id or key is remembered that makes publishing again a duplicate. Failure policy: a
@@ -57,7 +59,7 @@ type expiry struct {
 }
 
 // cutoffs are the instants before which things go; zero keeps all.
-type cutoffs struct{ events, deliveries, payloads, keys time.Time }
+type cutoffs struct{ events, deliveries, payloads, keys, audit time.Time }
 
 // Expire removes what is older than the retention and not needed by a live delivery. Where several instances call it, one works at a
 // time. It may be cut off at any moment and goes on from there when it is called again. It paces itself, so that it takes a small part
@@ -91,6 +93,9 @@ func (s *Store) cutoffs(ctx context.Context, now time.Time, r Retention) (cutoff
 	if !cut.events.IsZero() {
 		cut.keys = cut.events.Add(-keyGrace)
 	}
+	if r.Audit > 0 {
+		cut.audit = now.Add(-r.Audit)
+	}
 	return cut, nil
 }
 
@@ -116,6 +121,7 @@ func (e *expiry) run(ctx context.Context, cut cutoffs) error {
 		func() error { return e.s.dialect.dropDays(ctx, e, cut, wanted) },
 		func() error { return e.rows(ctx, cut, wanted) },
 		func() error { return e.payloads(ctx, cut.payloads) },
+		func() error { return e.audit(ctx, cut) },
 	} {
 		err := part()
 		if errors.Is(err, errBusy) {

@@ -81,11 +81,11 @@ func (s *Store) FinishRotations(ctx context.Context, now time.Time) (int, error)
 	errs := []error{err}
 	done := 0
 	for _, o := range over {
-		_, err := s.change(ctx, models.ID(o.OrganizationID), models.ID(o.ID), models.ID{}, now, func(_ *gorm.DB, sub *models.Subscription) error {
+		_, err := s.change(ctx, models.ID(o.OrganizationID), models.ID(o.ID), models.ID{}, now, func(tx *gorm.DB, sub *models.Subscription) error {
 			if !sub.Settle(now) {
 				return errSettled
 			}
-			return nil
+			return s.own(tx, "webhook.finish_rotation", o.OrganizationID, o.ID, "")
 		})
 		switch {
 		case err == nil:

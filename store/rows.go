@@ -116,6 +116,7 @@ type keyRow struct {
 	OrganizationID uid
 	Hash           []byte
 	Hint           string
+	Name           string
 	Role           models.Role
 	Environment    models.Environment
 	CreatedAt      int64 `gorm:"autoCreateTime:false"`
@@ -126,8 +127,8 @@ func (keyRow) TableName() string { return "api_keys" }
 
 func (r keyRow) model() models.APIKey {
 	k := models.APIKey{
-		ID: models.ID(r.ID), OrganizationID: models.ID(r.OrganizationID), Hint: r.Hint, Role: r.Role, Environment: r.Environment,
-		CreatedAt: instant(r.CreatedAt), RevokedAt: instant(r.RevokedAt),
+		ID: models.ID(r.ID), OrganizationID: models.ID(r.OrganizationID), Hint: r.Hint, Name: r.Name, Role: r.Role,
+		Environment: r.Environment, CreatedAt: instant(r.CreatedAt), RevokedAt: instant(r.RevokedAt),
 	}
 	copy(k.Hash[:], r.Hash)
 	return k

@@ -33,6 +33,8 @@ func (s *Store) SuspendSubscription(
 		row.StateReason = reason
 		if reason == models.SuspendedManual {
 			probeAt = time.Time{}
+		} else if err := s.own(tx, "webhook.suspend", row.OrganizationID, row.ID, string(reason)); err != nil {
+			return err
 		}
 		err := tx.Exec(`UPDATE subscriptions SET suspended_at = ?, state_reason = ?, parking = TRUE WHERE organization_id = ? AND id = ?`,
 			row.SuspendedAt, string(reason), row.OrganizationID, row.ID).Error
@@ -52,6 +54,11 @@ func (s *Store) ResumeSubscription(ctx context.Context, org, id models.ID, byHan
 	sub, changed, err := s.turn(ctx, org, id, func(tx *gorm.DB, row *subscriptionRow) error {
 		if row.SuspendedAt == 0 || row.StateReason == models.SuspendedManual && !byHand {
 			return errUnchanged
+		}
+		if !byHand {
+			if err := s.own(tx, "webhook.resume", row.OrganizationID, row.ID, "well"); err != nil {
+				return err
+			}
 		}
 		row.SuspendedAt, row.StateReason = 0, ""
 		err := tx.Exec(`UPDATE subscriptions SET suspended_at = 0, state_reason = '', parking = FALSE WHERE organization_id = ? AND id = ?`,

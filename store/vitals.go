@@ -7,9 +7,6 @@ import (
 	"hookrouter/models"
 )
 
-// liveFor is how recent an instance's heartbeat must be for it to count as live: the silence after which others take its work over.
-const liveFor = 10 * time.Second
-
 // vitalsSQL costs a look into the head of the index of what is due, in each partition from the floor on, and a few rows of small tables.
 const vitalsSQL = `
 SELECT (SELECT due_at FROM deliveries WHERE due_at > 0 AND owner = 0 AND due_at <= @now AND @since ORDER BY due_at LIMIT 1) AS oldest_due,
@@ -43,7 +40,7 @@ func (s *Store) Vitals(ctx context.Context, now time.Time) (models.Vitals, error
 		query = sqliteVitalsSQL
 	}
 	err := s.reader(ctx).Raw(query, map[string]any{
-		"now": ms(now), "since": s.dialect.since(s.floor()), "silent": s.before(now, liveFor), "clock": s.dialect.clock(now),
+		"now": ms(now), "since": s.dialect.since(s.floor()), "silent": s.before(now, models.LiveFor), "clock": s.dialect.clock(now),
 		"today": now.UTC().Format("20060102"),
 	}).Scan(&row).Error
 	if err != nil {

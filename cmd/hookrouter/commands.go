@@ -26,7 +26,7 @@ func rootCommand(p program) *cobra.Command {
 	}
 	addSettings(root.PersistentFlags())
 	root.AddCommand(serveCommand(p), migrateCommand(p), keysCommand(p), verifyCommand(p), triggerCommand(p), listenCommand(p),
-		healthcheckCommand(p), versionCommand(p))
+		healthcheckCommand(p), doctorCommand(p), versionCommand(p))
 	return root
 }
 

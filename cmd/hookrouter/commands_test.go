@@ -7,6 +7,10 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"hookrouter/models"
+	"hookrouter/store"
+	"hookrouter/store/storetest"
 )
 
 // TestMistakesOnTheCommandLine runs the program in process. Mistakes of the caller exit with 2 and say where to look, failures with 1;
@@ -101,4 +105,12 @@ func TestTheKeysCommands(t *testing.T) {
 	_, err = inProcess(t, file, "keys", "revoke", "0f6e2f3a-8a58-4c51-9f4e-2f0c1a7be001")
 	require.ErrorContains(t, err, "There is no such key.")
 	require.Equal(t, 1, exitCode(err))
+
+	keys, err := masterKeys(testMasterKey)
+	require.NoError(t, err)
+	db := storetest.Open(t, store.Options{URL: "sqlite://" + file, MasterKeys: keys})
+	entries, err := db.Audit(t.Context(), models.AuditQuery{Actor: models.ActorOperator, Limit: 10})
+	require.NoError(t, err)
+	require.Len(t, entries, 3, "two keys made, and one revoked")
+	require.Equal(t, []any{"key.revoke", id, models.AuditDone}, []any{entries[0].Action, entries[0].ObjectID, entries[0].Outcome})
 }

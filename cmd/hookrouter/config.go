@@ -20,6 +20,8 @@ import (
 	"github.com/knadh/koanf/providers/file"
 	"github.com/knadh/koanf/v2"
 	"github.com/spf13/pflag"
+
+	"hookrouter/handlers/admin"
 )
 
 // config is the settings after reading and checking.
@@ -49,9 +51,12 @@ type config struct {
 	RetentionEvents     time.Duration   `koanf:"retention_events" validate:"omitempty,min=1h,max=876000h"`
 	RetentionDeliveries time.Duration   `koanf:"retention_deliveries" validate:"omitempty,min=1h,max=876000h"`
 	RetentionPayloads   time.Duration   `koanf:"retention_payloads" validate:"omitempty,min=1h,max=876000h"`
+	RetentionAudit      time.Duration   `koanf:"retention_audit" validate:"omitempty,min=1h,max=876000h"`
 	MaintenanceCron     string          `koanf:"maintenance_cron" validate:"required"`
 	LogLevel            slog.Level      `koanf:"log_level"`
 	LogFormat           string          `koanf:"log_format" validate:"oneof=json text"`
+
+	effective []admin.Setting // the same, as it is shown
 }
 
 // readConfig merges defaults, the config file, the environment and the flags, in growing strength, and checks the result.
@@ -59,9 +64,10 @@ type config struct {
 // The flags are those that a command inherits: keys create has a --role of its own, which is no setting.
 func readConfig(env map[string]string, flags *pflag.FlagSet, dev bool) (config, error) {
 	k := koanf.New(".")
+	sources := map[string]any{}
 	defaults := map[string]any{}
 	for _, s := range settings() {
-		defaults[s.key] = s.value
+		defaults[s.key], sources[s.key] = s.value, fromDefault
 	}
 	if dev {
 		for key, value := range devDefaults() {
@@ -72,9 +78,14 @@ func readConfig(env map[string]string, flags *pflag.FlagSet, dev bool) (config, 
 		return config{}, usageError{err}
 	}
 	if path := configPath(env, flags); path != "" {
-		if err := k.Load(file.Provider(path), yaml.Parser()); err != nil {
+		written := koanf.New(".")
+		if err := written.Load(file.Provider(path), yaml.Parser()); err != nil {
 			return config{}, usageError{fmt.Errorf("config file: %w", err)}
 		}
+		if err := k.Merge(written); err != nil {
+			return config{}, usageError{fmt.Errorf("config file: %w", err)}
+		}
+		note(sources, written.All(), fromFile)
 	}
 	fromEnv, err := environment(env)
 	if err != nil {
@@ -83,6 +94,7 @@ func readConfig(env map[string]string, flags *pflag.FlagSet, dev bool) (config, 
 	if err := k.Load(confmap.Provider(fromEnv, "."), nil); err != nil {
 		return config{}, usageError{err}
 	}
+	note(sources, fromEnv, fromEnvironment)
 	fromFlags := map[string]any{}
 	for _, s := range settings() {
 		if f := flags.Lookup(s.flag()); f != nil && f.Changed {
@@ -92,7 +104,17 @@ func readConfig(env map[string]string, flags *pflag.FlagSet, dev bool) (config, 
 	if err := k.Load(confmap.Provider(fromFlags, "."), nil); err != nil {
 		return config{}, usageError{err}
 	}
-	return decodeConfig(k)
+	note(sources, fromFlags, fromFlag)
+	c, err := decodeConfig(k)
+	c.effective = effective(k.All(), sources)
+	return c, err
+}
+
+// note remembers where settings come from.
+func note(sources, given map[string]any, from string) {
+	for key := range given {
+		sources[key] = from
+	}
 }
 
 func configPath(env map[string]string, flags *pflag.FlagSet) string {

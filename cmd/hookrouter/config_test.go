@@ -9,6 +9,8 @@ import (
 
 	"github.com/spf13/pflag"
 	"github.com/stretchr/testify/require"
+
+	"hookrouter/handlers/admin"
 )
 
 var update = flag.Bool("update", false, "rewrite golden files")
@@ -58,6 +60,33 @@ func TestConfigPrecedence(t *testing.T) {
 	c, err = readConfig(env, flagSet(t), false)
 	require.NoError(t, err)
 	require.Equal(t, 1, c.APILimitMinute)
+}
+
+// TestSettingsAsTheyHold is what the operator is shown: each setting with its source, and no secret.
+func TestSettingsAsTheyHold(t *testing.T) {
+	t.Parallel()
+	path := configFile(t, "retry_schedule: [1s, 2s]\nuser_agent: Ours\n")
+	env := map[string]string{
+		"HOOKROUTER_USER_AGENT": "Theirs", "HOOKROUTER_ADMIN_TOKEN": "a-token-nobody-guesses", "HOOKROUTER_MASTER_KEY": testMasterKey,
+		"HOOKROUTER_DATABASE_URL": "postgres://me:hush@db.example:5432/hooks?password=hush",
+	}
+	c, err := readConfig(env, flagSet(t, "--config", path, "--max-in-flight", "7"), false)
+	require.NoError(t, err)
+	require.Len(t, c.effective, len(settings()))
+	got := map[string]admin.Setting{}
+	for _, s := range c.effective {
+		got[s.Key] = s
+	}
+	for _, want := range []admin.Setting{
+		{Key: "retry_schedule", Value: "1s,2s", Source: "file"}, {Key: "user_agent", Value: "Theirs", Source: "environment"},
+		{Key: "max_in_flight", Value: "7", Source: "flag"}, {Key: "retry_jitter", Value: "0.1", Source: "default"},
+		{Key: "admin_token", Value: "(set)", Source: "environment"}, {Key: "master_key", Value: "(set)", Source: "environment"},
+		{Key: "public_url", Value: "", Source: "default"},
+		{Key: "database_url", Value: "postgres://me:xxxxx@db.example:5432/hooks?xxxxx", Source: "environment"},
+	} {
+		require.Equal(t, want, got[want.Key])
+	}
+	require.Equal(t, "(set)", withoutCredentials("postgres://me:hush@[::1/x"))
 }
 
 func TestConfigRefusesWhatItDoesNotUnderstand(t *testing.T) {

@@ -88,10 +88,11 @@ func ensureOrganization(ctx context.Context, db *store.Store, name string) (mode
 }
 
 func saveKey(ctx context.Context, db *store.Store, org models.ID, text string, role models.Role, env models.Environment) error {
-	return db.CreateKey(ctx, models.APIKey{
+	k := models.APIKey{
 		ID: newID(), OrganizationID: org, Hash: handlers.HashKey(text), Hint: handlers.KeyHint(text),
 		Role: role, Environment: env, CreatedAt: time.Now(),
-	})
+	}
+	return audited(ctx, db, "key.create", org, k.ID, func() error { return db.CreateKey(ctx, k) })
 }
 
 // newID makes a version 7 UUID, which sorts by the time it was made.
@@ -181,7 +182,14 @@ func keysRevokeCommand(p program) *cobra.Command {
 				return err
 			}
 			defer db.Close()
-			if err := db.RevokeKey(cmd.Context(), id, time.Now()); err != nil {
+			k, err := db.Key(cmd.Context(), id)
+			if err != nil {
+				return err
+			}
+			err = audited(cmd.Context(), db, "key.revoke", k.OrganizationID, id, func() error {
+				return db.RevokeKey(cmd.Context(), id, time.Now())
+			})
+			if err != nil {
 				return err
 			}
 			_, err = fmt.Fprintln(p.stdout, "revoked", id)

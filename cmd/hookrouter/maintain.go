@@ -31,14 +31,15 @@ func (s *server) maintain(ctx context.Context) {
 	warn("sessions", err)
 	done, err := s.db.Expire(ctx, now, store.Retention{
 		Events: s.config.RetentionEvents, Deliveries: s.config.RetentionDeliveries, Payloads: s.config.RetentionPayloads,
+		Audit: s.config.RetentionAudit,
 	})
 	warn("retention", err)
 	if len(done.Kept) > 0 {
 		s.log.InfoContext(ctx, "retention.kept", "partitions", done.Kept)
 	}
-	if len(done.Days) > 0 || done.Events+done.Deliveries+done.Attempts+done.Keys+done.Payloads > 0 {
+	if len(done.Days) > 0 || done.Events+done.Deliveries+done.Attempts+done.Keys+done.Payloads+done.Audit > 0 {
 		s.log.InfoContext(ctx, "retention.done", "partitions", done.Days, "moved", done.Moved, "events", done.Events,
-			"deliveries", done.Deliveries, "attempts", done.Attempts, "keys", done.Keys, "payloads", done.Payloads,
+			"deliveries", done.Deliveries, "attempts", done.Attempts, "keys", done.Keys, "payloads", done.Payloads, "audit", done.Audit,
 			"took", time.Since(now).String())
 	}
 }

@@ -191,9 +191,13 @@ func (s *server) probes() (http.Handler, error) {
 // api is what all others answer.
 func (s *server) api(guard *egress.Policy, own *egress.Own) (http.Handler, error) {
 	c := s.config
-	operator, err := admin.New(admin.Options{
-		Token: models.NewSecret(c.AdminToken), Store: s.db, NewID: newID, Now: time.Now, Random: rand.Reader,
-	})
+	o := admin.Options{
+		Token: models.NewSecret(c.AdminToken), Store: s.db, NewID: newID, Now: time.Now, Random: rand.Reader, Settings: c.effective,
+	}
+	if s.dispatcher != nil {
+		o.Lanes = s.dispatcher
+	}
+	operator, err := admin.New(o)
 	if err != nil {
 		return nil, err
 	}

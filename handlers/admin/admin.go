@@ -23,17 +23,30 @@ type Store interface {
 	Keys(ctx context.Context, org models.ID) ([]models.APIKey, error)
 	RevokeKey(ctx context.Context, id models.ID, now time.Time) error
 	Ledger(ctx context.Context) ([]models.Ledger, error)
+	handlers.AuditLog
+	Looks
 	// Suspensions lists up to limit suspended subscriptions of all organizations, the longest suspended first.
 	Suspensions(ctx context.Context, limit int) ([]models.Suspension, error)
 }
 
-// Options is what the surface needs. Everything but Token is required.
+// Looks are what an operator asks of the database as a whole. Each costs little however much is stored.
+type Looks interface {
+	Instances(ctx context.Context, now time.Time) ([]models.Instance, error)
+	Storage(ctx context.Context, most int) (models.Storage, error)
+	QueueFloor(ctx context.Context) (models.ID, error)
+	Vitals(ctx context.Context, now time.Time) (models.Vitals, error)
+}
+
+// Options is what the surface needs. Everything but Token, Lanes and Settings is required.
 type Options struct {
 	Token  models.Secret // HOOKROUTER_ADMIN_TOKEN; without it the surface has no routes
 	Store  Store
 	NewID  func() models.ID
 	Now    func() time.Time
 	Random io.Reader // cryptographic, such as crypto/rand.Reader: keys are made from it
+
+	Lanes    Lister    // nil where this instance sends nothing
+	Settings []Setting // as they hold in this process
 }
 
 // admin holds what the handlers work with.
@@ -59,16 +72,22 @@ func New(o Options) (handlers.Surface, error) {
 func (a *admin) routes() []handlers.Route {
 	return []handlers.Route{
 		{Method: http.MethodGet, Path: "/admin/v1/organizations", Handle: a.listOrganizations},
-		{Method: http.MethodPost, Path: "/admin/v1/organizations", Handle: a.createOrganization},
+		{Method: http.MethodPost, Path: "/admin/v1/organizations", Handle: a.createOrganization, Does: "organization.create"},
 		{Method: http.MethodGet, Path: "/admin/v1/organizations/:organization", Handle: a.getOrganization},
-		{Method: http.MethodPatch, Path: "/admin/v1/organizations/:organization", Handle: a.updateOrganization},
+		{Method: http.MethodPatch, Path: "/admin/v1/organizations/:organization", Handle: a.updateOrganization, Does: "organization.update"},
 
 		{Method: http.MethodGet, Path: "/admin/v1/organizations/:organization/keys", Handle: a.listKeys},
-		{Method: http.MethodPost, Path: "/admin/v1/organizations/:organization/keys", Handle: a.createKey},
-		{Method: http.MethodDelete, Path: "/admin/v1/organizations/:organization/keys/:key", Handle: a.revokeKey},
+		{Method: http.MethodPost, Path: "/admin/v1/organizations/:organization/keys", Handle: a.createKey, Does: "key.create"},
+		{Method: http.MethodDelete, Path: "/admin/v1/organizations/:organization/keys/:key", Handle: a.revokeKey, Does: "key.revoke"},
 
 		{Method: http.MethodGet, Path: "/admin/v1/ledger", Handle: a.ledger},
 		{Method: http.MethodGet, Path: "/admin/v1/suspensions", Handle: a.suspensions},
+		{Method: http.MethodGet, Path: "/admin/v1/instances", Handle: a.instances},
+		{Method: http.MethodGet, Path: "/admin/v1/storage", Handle: a.storage},
+		{Method: http.MethodGet, Path: "/admin/v1/queue", Handle: a.queue},
+		{Method: http.MethodGet, Path: "/admin/v1/lanes", Handle: a.lanes},
+		{Method: http.MethodGet, Path: "/admin/v1/settings", Handle: a.settings},
+		{Method: http.MethodGet, Path: "/admin/v1/audit_log", Handle: a.auditLog},
 	}
 }
 

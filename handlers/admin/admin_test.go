@@ -18,6 +18,7 @@ import (
 	"hookrouter/catalogue"
 	"hookrouter/delivery/format"
 	"hookrouter/handlers"
+	"hookrouter/handlers/openapi/openapitest"
 	"hookrouter/models"
 	"hookrouter/sandbox"
 )
@@ -35,7 +36,9 @@ type memory struct {
 	keys   []models.APIKey
 	ledger []models.Ledger
 	held   []models.Suspension
-	fault  error
+	audit  []models.AuditEntry
+	looks
+	fault error
 }
 
 var _ Store = (*memory)(nil)
@@ -103,6 +106,45 @@ func (m *memory) Suspensions(_ context.Context, limit int) ([]models.Suspension,
 	return m.held[:min(limit, len(m.held))], m.fault
 }
 
+func (m *memory) BeginAudit(_ context.Context, e models.AuditEntry) error {
+	m.audit = append(m.audit, e)
+	return nil
+}
+
+func (m *memory) FinishAudit(_ context.Context, e models.AuditEntry) error {
+	m.audit[slices.IndexFunc(m.audit, func(x models.AuditEntry) bool { return x.ID == e.ID })] = e
+	return nil
+}
+
+func (m *memory) Audit(_ context.Context, q models.AuditQuery) (out []models.AuditEntry, _ error) {
+	for _, e := range slices.Backward(m.audit) {
+		if q.OrganizationID.IsZero() || e.OrganizationID == q.OrganizationID {
+			out = append(out, e)
+		}
+	}
+	return out, m.fault
+}
+
+// looks is what the database looks like.
+type looks struct {
+	instances []models.Instance
+	storage   models.Storage
+	floor     models.ID
+	vitals    models.Vitals
+}
+
+func (l *looks) Instances(context.Context, time.Time) ([]models.Instance, error) {
+	return l.instances, nil
+}
+func (l *looks) Storage(context.Context, int) (models.Storage, error)     { return l.storage, nil }
+func (l *looks) QueueFloor(context.Context) (models.ID, error)            { return l.floor, nil }
+func (l *looks) Vitals(context.Context, time.Time) (models.Vitals, error) { return l.vitals, nil }
+
+// Lanes makes memory an instance too.
+func (l *looks) Lanes(limit int) []models.Lane {
+	return []models.Lane{{SubscriptionID: models.ID{1}, Queued: limit, InFlight: 2, Window: 4, Limit: 64, Bytes: 5, Pace: "slow", Backlog: true}}
+}
+
 // CheckURL makes memory an endpoint checker too, for the options of handlers.
 func (m *memory) CheckURL(raw string) (*url.URL, error) { return url.Parse(raw) }
 
@@ -130,10 +172,11 @@ func setup(t *testing.T, token string) *world {
 		n++
 		return models.ID{6: 0x70, 8: 0x80, 15: n}
 	}
-	surface, err := New(Options{Token: models.NewSecret(token), Store: w.store, NewID: newID, Now: now, Random: zeros{}})
+	surface, err := New(Options{Token: models.NewSecret(token), Store: w.store, NewID: newID, Now: now, Random: zeros{}, Lanes: w.store,
+		Settings: []Setting{{Key: "role", Value: "all", Source: "default"}}})
 	require.NoError(t, err)
 	box := sandbox.New(newID, now)
-	w.handler, err = handlers.New(handlers.Options{
+	engine, err := handlers.New(handlers.Options{
 		Types:   catalogue.NewBook(nil),
 		Samples: box, Scenarios: box, InboxAddress: func(string) string { return "" },
 		VerdictOf: func(*models.Subscription, http.Header, []byte) models.Verdict { return models.VerdictUnknown },
@@ -143,6 +186,7 @@ func setup(t *testing.T, token string) *world {
 		Surfaces: []handlers.Surface{surface},
 	})
 	require.NoError(t, err)
+	w.handler = openapitest.Conform(t, engine)
 	return w
 }
 
@@ -258,6 +302,71 @@ func TestKeys(t *testing.T) {
 	require.Len(t, w.store.keys, 2)
 }
 
+func TestAuditLog(t *testing.T) {
+	t.Parallel()
+	w := setup(t, token)
+	org := w.call("POST", "/organizations", `{"name":"Acme"}`, 201)["id"].(string)
+	other := w.call("POST", "/organizations", `{"name":"Other"}`, 201)["id"].(string)
+	key := w.call("POST", "/organizations/"+org+"/keys", `{"role":"admin","name":"first"}`, 201)
+	require.Equal(t, "first", key["name"])
+	w.call("PATCH", "/organizations/"+org, `{"subscription_quota":-1}`, 400)
+	w.call("DELETE", "/organizations/"+org+"/keys/"+key["id"].(string), "", 204)
+	w.call("PATCH", "/organizations/9a93d3b5-fb3b-4abf-9e70-26315b33506c", `{}`, 404)
+	w.raw("POST", "/admin/v1/organizations", "Bearer wrong", "192.0.2.1:1", `{"name":"x"}`)
+	acts := func(query string) (out []string) {
+		for _, e := range w.call("GET", "/audit_log"+query, "", 200)["data"].([]any) {
+			e := e.(map[string]any)
+			require.Equal(t, "operator", e["actor"])
+			require.Nil(t, e["key_id"])
+			out = append(out, fmt.Sprint(e["action"], " ", e["outcome"], " ", e["object_id"]))
+		}
+		return out
+	}
+	require.Equal(t, []string{
+		"key.revoke done " + key["id"].(string), "organization.update refused " + org, "key.create done " + key["id"].(string), "organization.create done " + org,
+	}, acts("?organization_id="+org))
+	require.Equal(t, []string{"organization.create done " + other}, acts("?organization_id="+other))
+	require.Equal(t, "organization.update refused 9a93d3b5-fb3b-4abf-9e70-26315b33506c", acts("")[0], "about no organization there is")
+	require.Len(t, acts(""), 6, "nobody's call is not entered")
+	for _, r := range (&admin{}).routes() {
+		require.Equal(t, r.Method != http.MethodGet, r.Does != "", "%s %s", r.Method, r.Path)
+	}
+}
+
+func TestLooks(t *testing.T) {
+	t.Parallel()
+	w := setup(t, token)
+	at := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
+	w.store.looks = looks{
+		instances: []models.Instance{{ID: 7, Name: "a", StartedAt: at, HeartbeatAt: at, Silent: 1500 * time.Millisecond}, {ID: 6, Dead: true, Swept: true}},
+		storage: models.Storage{Bytes: 100, Free: -1, More: true, Parts: []models.Part{
+			{Table: "events", Rows: -1, Bytes: 1}, {Table: "events", Day: at.Truncate(24 * time.Hour), Rows: 5, Bytes: 2},
+		}},
+		floor:  models.FloorID(at),
+		vitals: models.Vitals{OldestDue: at, Suspended: 2, Instances: 1, PartitionsAhead: -1, DeadRows: 4, Clock: at},
+	}
+	list := w.call("GET", "/instances", "", 200)["data"].([]any)
+	require.Equal(t, map[string]any{
+		"id": 7.0, "name": "a", "live": true, "dead": false, "work_given_back": false, "started_at": "2026-11-01T12:00:00Z",
+		"heartbeat_at": "2026-11-01T12:00:00Z", "silent_seconds": 1.5,
+	}, list[0])
+	require.Equal(t, []any{false, true}, []any{list[1].(map[string]any)["live"], list[1].(map[string]any)["work_given_back"]})
+	require.Equal(t, map[string]any{"bytes": 100.0, "free_bytes": nil, "more_partitions": true, "partitions": []any{
+		map[string]any{"table": "events", "day": nil, "rows_estimate": nil, "bytes": 1.0},
+		map[string]any{"table": "events", "day": "2026-11-01", "rows_estimate": 5.0, "bytes": 2.0},
+	}}, w.call("GET", "/storage", "", 200))
+	require.Equal(t, map[string]any{
+		"floor_id": w.store.floor.String(), "floor_at": "2026-11-01T12:00:00Z", "oldest_due_at": "2026-11-01T12:00:00Z", "suspended_webhooks": 2.0,
+		"live_instances": 1.0, "partitions_ahead": nil, "dead_rows_estimate": 4.0, "database_time": "2026-11-01T12:00:00Z",
+	}, w.call("GET", "/queue", "", 200))
+	w.store.floor = models.FloorID(time.Time{})
+	require.Nil(t, w.call("GET", "/queue", "", 200)["floor_at"])
+	require.Equal(t, []any{map[string]any{
+		"webhook_id": models.ID{1}.String(), "queued": float64(maxLanes), "in_flight": 2.0, "window": 4.0, "limit": 64.0, "bytes": 5.0, "pace": "slow", "backlog": true,
+	}}, w.call("GET", "/lanes", "", 200)["data"])
+	require.Equal(t, []any{map[string]any{"key": "role", "value": "all", "source": "default"}}, w.call("GET", "/settings", "", 200)["data"])
+}
+
 func TestLedger(t *testing.T) {
 	t.Parallel()
 	w := setup(t, token)
@@ -350,6 +459,7 @@ func TestEveryRouteIsGuarded(t *testing.T) {
 	w := setup(t, token)
 	a := &admin{}
 	for i, r := range a.routes() {
+		w.clock = w.clock.Add(time.Minute) // or the address would be shut out
 		rec := w.raw(r.Method, strings.NewReplacer(":organization", "x", ":key", "y").Replace(r.Path), "", "192.0.2.1:1", `{}`)
 		require.Equal(t, 401, rec.Code, "%d %s %s", i, r.Method, r.Path)
 	}

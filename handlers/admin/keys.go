@@ -10,31 +10,12 @@ import (
 	"hookrouter/models"
 )
 
-type keyOutput struct {
-	ID          models.ID          `json:"id"`
-	Key         string             `json:"key,omitempty"` // only in the answer to its making
-	Hint        string             `json:"hint"`
-	Role        models.Role        `json:"role"`
-	Environment models.Environment `json:"environment"`
-	CreatedAt   string             `json:"created_at"`
-	RevokedAt   *string            `json:"revoked_at"`
-}
-
-func showKey(k models.APIKey) keyOutput {
-	out := keyOutput{ID: k.ID, Hint: k.Hint, Role: k.Role, Environment: k.Environment, CreatedAt: rfc3339(k.CreatedAt)}
-	if !k.RevokedAt.IsZero() {
-		at := rfc3339(k.RevokedAt)
-		out.RevokedAt = &at
-	}
-	return out
-}
-
 func (a *admin) listKeys(c *gin.Context) error {
 	keys, err := a.keys(c)
 	if err != nil {
 		return err
 	}
-	writeList(c, keys, showKey)
+	writeList(c, keys, handlers.ShowKey)
 	return nil
 }
 
@@ -44,19 +25,11 @@ func (a *admin) createKey(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	role, env := "", string(models.Production)
-	err = handlers.ReadFields(c.Request, false,
-		handlers.Field{Name: "role", Required: true, Read: handlers.Text(&role)},
-		handlers.Field{Name: "environment", Read: handlers.Text(&env)})
+	k, err := handlers.ReadKey(c.Request)
 	if err != nil {
 		return err
 	}
-	k := models.APIKey{
-		ID: a.NewID(), OrganizationID: org.ID, Role: models.Role(role), Environment: models.Environment(env), CreatedAt: a.Now().UTC(),
-	}
-	if err := checkKey(k); err != nil {
-		return err
-	}
+	k.ID, k.OrganizationID, k.CreatedAt = a.NewID(), org.ID, a.Now().UTC()
 	text, err := handlers.NewKeyText(a.Random, k.Environment)
 	if err != nil {
 		return err
@@ -65,23 +38,10 @@ func (a *admin) createKey(c *gin.Context) error {
 	if err := a.Store.CreateKey(c.Request.Context(), k); err != nil {
 		return err
 	}
-	out := showKey(k)
+	handlers.Concerns(c, org.ID, k.ID.String())
+	out := handlers.ShowKey(k)
 	out.Key = text
 	handlers.WriteJSON(c, http.StatusCreated, out)
-	return nil
-}
-
-func checkKey(k models.APIKey) error {
-	var wrong []models.FieldError
-	if !slices.Contains(models.Roles(), k.Role) {
-		wrong = append(wrong, models.FieldError{Name: "role", Reason: "A role is admin, manager, publisher or reader."})
-	}
-	if k.Environment != models.Production && k.Environment != models.Sandbox {
-		wrong = append(wrong, models.FieldError{Name: "environment", Reason: "An environment is production or sandbox."})
-	}
-	if wrong != nil {
-		return models.Invalid(wrong...)
-	}
 	return nil
 }
 

@@ -43,6 +43,7 @@ func (a *admin) createOrganization(c *gin.Context) error {
 	if err := a.Store.CreateOrganization(c.Request.Context(), o); err != nil {
 		return err
 	}
+	handlers.Concerns(c, o.ID, o.ID.String())
 	handlers.WriteJSON(c, http.StatusCreated, showOrganization(o))
 	return nil
 }
@@ -91,7 +92,11 @@ func (a *admin) organization(c *gin.Context) (models.Organization, error) {
 	if err != nil {
 		return models.Organization{}, err
 	}
-	return a.Store.Organization(c.Request.Context(), id)
+	o, err := a.Store.Organization(c.Request.Context(), id)
+	if err == nil {
+		handlers.Concerns(c, o.ID, "")
+	}
+	return o, err
 }
 
 func organizationFields(o *models.Organization) []handlers.Field {

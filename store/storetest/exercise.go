@@ -34,6 +34,7 @@ func Exercise(t *testing.T, url func(testing.TB) string) {
 		{"cancel", cancelTests()},
 		{"suspension", suspensionTests()},
 		{"listing", listingTests()},
+		{"audit", auditTests()},
 		{"retention", retentionTests()},
 		{"inboxes", inboxTests()},
 		{"sessions", sessionTests()},

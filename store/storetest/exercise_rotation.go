@@ -54,6 +54,10 @@ func rotationTests() []exercise {
 			got, err := w.Subscription(w.Context(), w.org.ID, sub.ID)
 			require.NoError(w, err)
 			require.Equal(w, sub.Version+1, got.Version)
+			entries, err := w.Audit(w.Context(), models.AuditQuery{OrganizationID: w.org.ID, Action: "webhook.finish_rotation", Limit: 10})
+			require.NoError(w, err)
+			require.Len(w, entries, 1)
+			require.Equal(w, sub.ID.String(), entries[0].ObjectID)
 		}},
 		{"a deleted subscription has no rotation to finish", func(w *world) {
 			sub := w.rotating()
