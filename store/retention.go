@@ -19,6 +19,8 @@ type Retention struct {
 	Deliveries time.Duration // with their attempts
 	// Payloads is how long the events' data and the attempts' headers and bodies are kept. After that the rows are there without.
 	Payloads time.Duration
+	// Stats is how long statistics are kept, counted from their hour.
+	Stats time.Duration
 }
 
 // Expired is what one run of [Store.Expire] did.
@@ -32,6 +34,8 @@ type Expired struct {
 	Events, Deliveries, Attempts, Keys int64
 	// Payloads are events, and deliveries with attempts, that were gone through to be emptied.
 	Payloads int64
+	// StatHours are hours of statistics.
+	StatHours int64
 }
 
 // keyGrace is how much longer than its event an id or key is remembered that makes publishing again a duplicate. Failure policy: a
@@ -57,7 +61,7 @@ type expiry struct {
 }
 
 // cutoffs are the instants before which things go; zero keeps all.
-type cutoffs struct{ events, deliveries, payloads, keys time.Time }
+type cutoffs struct{ events, deliveries, payloads, keys, stats time.Time }
 
 // Expire removes what is older than the retention and not needed by a live delivery. Where several instances call it, one works at a
 // time. It may be cut off at any moment and goes on from there when it is called again. It paces itself, so that it takes a small part
@@ -91,6 +95,9 @@ func (s *Store) cutoffs(ctx context.Context, now time.Time, r Retention) (cutoff
 	if !cut.events.IsZero() {
 		cut.keys = cut.events.Add(-keyGrace)
 	}
+	if r.Stats > 0 {
+		cut.stats = now.Add(-r.Stats)
+	}
 	return cut, nil
 }
 
@@ -116,6 +123,7 @@ func (e *expiry) run(ctx context.Context, cut cutoffs) error {
 		func() error { return e.s.dialect.dropDays(ctx, e, cut, wanted) },
 		func() error { return e.rows(ctx, cut, wanted) },
 		func() error { return e.payloads(ctx, cut.payloads) },
+		func() error { return e.stats(ctx, cut.stats) },
 	} {
 		err := part()
 		if errors.Is(err, errBusy) {
