@@ -98,6 +98,12 @@ var reasons = map[string]string{
 	"matched":   "The only value is none.",
 	"period":    "This time must not be before from.",
 
+	// statistics
+	"interval":    "This value must be hour or day.",
+	"after_from":  "This time must be after from.",
+	"intervals":   "From here to the end there are more than %s intervals. Ask for a shorter time or a longer interval.",
+	"stats_hours": "This is too long for so many webhooks: their number times the hours must be at most 50000.",
+
 	// a retry plan
 	"failing_for":        "This value must be a duration such as 90m or 6h, at most 8760h.",
 	"failing_with":       "There is no such reason for which an attempt fails.",

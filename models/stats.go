@@ -188,6 +188,7 @@ const ActivityHours = 24
 // Activity is how a subscription fared of late, in the environment that is its own.
 type Activity struct {
 	SubscriptionID ID
+	Sandbox        bool
 	// LastAt is when its last attempt started, zero where there was none for as long as statistics are kept.
 	LastAt      time.Time
 	LastSuccess bool

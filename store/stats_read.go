@@ -67,15 +67,15 @@ func (s *Store) Stats(ctx context.Context, q models.StatsQuery) ([]models.StatsB
 
 // activitySQL has, of each subscription in the environment that is its own: the entries, the last hours, and the latest hour that it has.
 const activitySQL = `
-SELECT s.id, e.hour, 0 AS attempts, 0 AS succeeded, e.outcomes, e.last_attempt
+SELECT s.id, s.sandbox, e.hour, 0 AS attempts, 0 AS succeeded, e.outcomes, e.last_attempt
 FROM subscriptions s JOIN stat_entries e ON e.organization_id = s.organization_id AND e.subscription_id = s.id AND e.sandbox = s.sandbox
 WHERE s.organization_id = @org AND @ids
 UNION ALL
-SELECT s.id, h.hour, h.attempts, h.succeeded, NULL, h.last_attempt
+SELECT s.id, s.sandbox, h.hour, h.attempts, h.succeeded, NULL, h.last_attempt
 FROM subscriptions s JOIN stat_hours h ON h.organization_id = s.organization_id AND h.subject_id = s.id AND h.sandbox = s.sandbox
 WHERE s.organization_id = @org AND @ids AND h.hour >= @from
 UNION ALL
-SELECT s.id, 0, 0, 0, NULL, coalesce((SELECT h.last_attempt FROM stat_hours h
+SELECT s.id, s.sandbox, 0, 0, 0, NULL, coalesce((SELECT h.last_attempt FROM stat_hours h
   WHERE h.organization_id = s.organization_id AND h.subject_id = s.id AND h.sandbox = s.sandbox ORDER BY h.hour DESC LIMIT 1), 0)
 FROM subscriptions s WHERE s.organization_id = @org AND @ids`
 
@@ -88,6 +88,7 @@ func (s *Store) Activity(ctx context.Context, org models.ID, ids []models.ID, no
 	first := hourOf(now) - (models.ActivityHours - 1)
 	var rows []struct {
 		ID                        uid
+		Sandbox                   bool
 		Hour, Attempts, Succeeded int64
 		Outcomes                  []byte
 		LastAttempt               int64
@@ -103,7 +104,7 @@ func (s *Store) Activity(ctx context.Context, org models.ID, ids []models.ID, no
 		id := models.ID(r.ID)
 		a := found[id]
 		if a == nil {
-			a = newActivity(id, first)
+			a = newActivity(id, r.Sandbox, first)
 			found[id] = a
 		}
 		last[id] = max(last[id], r.LastAttempt)
@@ -133,8 +134,8 @@ func (s *Store) Activity(ctx context.Context, org models.ID, ids []models.ID, no
 	return list, nil
 }
 
-func newActivity(id models.ID, first int64) *models.Activity {
-	a := &models.Activity{SubscriptionID: id}
+func newActivity(id models.ID, sandbox bool, first int64) *models.Activity {
+	a := &models.Activity{SubscriptionID: id, Sandbox: sandbox}
 	for i := range a.Hours {
 		a.Hours[i].At = hourStart(first + int64(i))
 	}

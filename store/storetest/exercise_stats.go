@@ -298,6 +298,7 @@ func exerciseActivity(w *world) {
 		}
 		for i, a := range list {
 			require.Equal(w, []models.ID{busy.ID, idle.ID, sandbox.ID}[i], a.SubscriptionID)
+			require.Equal(w, i == 2, a.Sandbox)
 			require.Equal(w, []time.Time{last, longAgo, inSandbox}[i].UnixMilli(), a.LastAt.UnixMilli())
 			hours := slices.Clone(want)
 			switch a.SubscriptionID {
