@@ -103,7 +103,10 @@ var interruptible = map[string]func(w *interrupted) func() error{
 			})
 			require.NoError(w.t, err)
 		}
-		return func() error { return w.FoldStats(w.ctx) }
+		return func() error {
+			_, err := w.FoldStats(w.ctx)
+			return err
+		}
 	},
 }
 

@@ -50,28 +50,34 @@ func (h hourSums) of(key hourKey) *hourSum {
 	return sum
 }
 
-// FoldStats adds the entries written since the last time to the hours. It changes nothing that can be read. Any number of instances may
-// call it at once; one works, in transactions that are small, and the others leave it to that. Without it statistics would become slow to read, not wrong.
-func (s *Store) FoldStats(ctx context.Context) error {
+// FoldStats adds the entries written since the last time to the hours, and returns how many. It changes nothing that can be read. Any
+// number of instances may call it at once; one works, in transactions that are small, and the others leave it to that. Without it
+// statistics would become slow to read, not wrong.
+func (s *Store) FoldStats(ctx context.Context) (folded int, err error) {
 	pace := newPace(s.now)
 	for more := true; more; {
 		err := pace.step(ctx, func(size int) error {
-			return s.tx(ctx, func(tx *gorm.DB) error {
+			n := 0
+			err := s.tx(ctx, func(tx *gorm.DB) error {
 				entries, err := s.dialect.takeStatEntries(tx, size)
-				if more = len(entries) == size; err != nil || len(entries) == 0 {
+				if n = len(entries); err != nil || n == 0 {
 					return err
 				}
 				return s.addStatEntries(tx, entries)
 			})
+			if more = n == size; err == nil {
+				folded += n
+			}
+			return err
 		})
 		if errors.Is(err, errBusy) {
-			return nil
+			return folded, nil
 		}
 		if err != nil {
-			return wrap("fold the statistics", err)
+			return folded, wrap("fold the statistics", err)
 		}
 	}
-	return nil
+	return folded, nil
 }
 
 // statLock is the advisory lock under which hours are written.

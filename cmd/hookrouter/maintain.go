@@ -59,7 +59,7 @@ func (s *server) fold(ctx context.Context) {
 	if err := s.db.FoldLedger(ctx); err != nil && ctx.Err() == nil {
 		s.log.WarnContext(ctx, "ledger.late", "error", err)
 	}
-	if err := s.db.FoldStats(ctx); err != nil && ctx.Err() == nil {
+	if _, err := s.db.FoldStats(ctx); err != nil && ctx.Err() == nil {
 		s.log.WarnContext(ctx, "stats.late", "error", err)
 	}
 	removed, err := s.db.RemoveEntities(ctx, time.Now(), removalTime)

@@ -54,9 +54,11 @@ func RequireStatsCounted(t require.TestingT, s *store.Store, q models.StatsQuery
 	}
 }
 
-func (w *world) fold() {
+func (w *world) fold() int {
 	w.Helper()
-	require.NoError(w, w.FoldStats(w.Context()))
+	n, err := w.FoldStats(w.Context())
+	require.NoError(w, err)
+	return n
 }
 
 // total is the sum of buckets.
@@ -103,7 +105,8 @@ func exerciseStats(w *world) {
 	w.save(a)
 	w.record(failed(a.Deliveries[0], w.clock.Now(), w.clock.Now()))
 	require.Equal(w, int64(300), total(w.stats(w.everything(false))).Attempts, "hours and entries together")
-	w.fold()
+	require.Equal(w, 1, w.fold())
+	require.Zero(w, w.fold())
 	require.Equal(w, int64(300), total(w.stats(w.everything(false))).Attempts, "added to what is there")
 	q := w.everything(false)
 	q.Interval = aDay
@@ -141,7 +144,7 @@ func exerciseStatsFoldedBeside(w *world) {
 		})
 		wg.Go(func() {
 			for range 20 {
-				if errs[2*i+1] = s.FoldStats(w.Context()); errs[2*i+1] != nil {
+				if _, errs[2*i+1] = s.FoldStats(w.Context()); errs[2*i+1] != nil {
 					return
 				}
 			}
