@@ -38,6 +38,7 @@ func readQuery(c *gin.Context, allowed ...string) (*query, error) {
 			q.fail(shown, "parameter")
 		case len(v) > 1:
 			q.fail(name, "repeated")
+		case strings.HasSuffix(name, "_ids"): // a list, whose entries are read one by one
 		case !cleanText(v[0]):
 			q.fail(name, "filter")
 		}

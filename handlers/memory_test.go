@@ -48,7 +48,8 @@ type memory struct {
 	fault     error // what every call fails with
 	panics    bool  // every call of the store panics
 	unloaded  bool
-	planned   []models.Outage // what plans were asked for
+	planned   []models.Outage     // what plans were asked for
+	asked     []models.StatsQuery // for statistics
 }
 
 var (

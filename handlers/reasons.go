@@ -102,6 +102,11 @@ var reasons = map[string]string{
 	"role":        "A role is admin, manager, publisher or reader.",
 	"environment": "An environment is production or sandbox.",
 	"actor":       "This value must be the id of a key, or key, operator or program.",
+	// statistics
+	"interval":    "This value must be hour or day.",
+	"after_from":  "This time must be after from.",
+	"intervals":   "From here to the end there are more than %s intervals. Ask for a shorter time or a longer interval.",
+	"stats_hours": "This is too long for so many webhooks: their number times the hours must be at most 50000.",
 
 	// a retry plan
 	"failing_for":        "This value must be a duration such as 90m or 6h, at most 8760h.",

@@ -44,6 +44,8 @@ func (a *api) routes() []route {
 		{http.MethodGet, "/v3/webhooks/:webhook/versions", read, anyEnvironment, a.listVersions},
 		{http.MethodPost, "/v3/webhooks/:webhook/revert", manage, anyEnvironment, a.revertWebhook},
 		{http.MethodGet, "/v3/webhooks/:webhook/retry_plan", read, anyEnvironment, a.retryPlan},
+		{http.MethodGet, "/v3/webhooks/:webhook/stats", read, anyEnvironment, a.webhookStats},
+		{http.MethodGet, "/v3/stats", read, anyEnvironment, a.stats},
 		{http.MethodPost, "/v3/webhooks/:webhook/suspend", manage, anyEnvironment, a.suspendWebhook},
 		{http.MethodPost, "/v3/webhooks/:webhook/resume", manage, anyEnvironment, a.resumeWebhook},
 

@@ -43,6 +43,7 @@ type Store interface {
 	Again
 	OwnKeys
 	AuditLog
+	Statistics
 	Ping(ctx context.Context) error
 }
 
@@ -122,6 +123,16 @@ type History interface {
 	Delivery(ctx context.Context, org, id models.ID) (models.Delivery, error)
 	Deliveries(ctx context.Context, q models.DeliveryQuery) ([]models.Delivery, error)
 	Attempts(ctx context.Context, org, delivery models.ID) ([]models.Attempt, error)
+}
+
+// Statistics say what came of attempts and what waits. None of it goes through deliveries or attempts.
+type Statistics interface {
+	// Stats has the intervals in which there were attempts, the earliest first.
+	Stats(ctx context.Context, q models.StatsQuery) ([]models.StatsBucket, error)
+	// Activity says how subscriptions fared of late, in the order of ids. Those that are not the organization's are left out.
+	Activity(ctx context.Context, org models.ID, ids []models.ID, now time.Time) ([]models.Activity, error)
+	// Waiting counts what waits of subscriptions, or where none are named of the organization's in an environment.
+	Waiting(ctx context.Context, org models.ID, ids []models.ID, sandbox bool) (models.Waiting, error)
 }
 
 // Inboxes keeps the built-in receivers and what arrived at them. What has expired is not found.

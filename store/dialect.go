@@ -35,6 +35,11 @@ type dialect interface {
 	foldLedger(db *gorm.DB) error
 	// ledgerRows is what the ledger is the sum of.
 	ledgerRows() string
+	// takeStatEntries takes up to most entries out of those of the statistics, for a transaction that is alone in doing so, or returns errBusy.
+	takeStatEntries(tx *gorm.DB, most int) ([]statEntry, error)
+
+	// waitingSQL counts what waits of some subscriptions.
+	waitingSQL() string
 
 	// since limits a look at the queue to the days from the floor on, where that saves looking at others.
 	since(floor models.ID) clause.Expr

@@ -246,3 +246,37 @@ func pgTexts(rows *sql.Rows) string {
 	}
 	return "{" + strings.Join(quoted, ",") + "}"
 }
+
+// ExplainWaiting is the plan of counting what waits.
+func (s *Store) ExplainWaiting(ctx context.Context, org, sub models.ID) ([]map[string]any, error) {
+	explain := "EXPLAIN "
+	if s.Dialect() == "sqlite" {
+		explain = "EXPLAIN QUERY PLAN "
+	}
+	var rows []map[string]any
+	err := s.reader(ctx).Raw(explain+s.dialect.waitingSQL(), map[string]any{
+		"org": uid(org), "ids": s.dialect.idIn("s.id", []models.ID{sub}), "since": s.dialect.since(s.floor()), "most": models.MaxWaitingCount,
+	}).Scan(&rows).Error
+	return rows, err
+}
+
+// ExplainStats are the plans of reading statistics and activity.
+func (s *Store) ExplainStats(ctx context.Context, org, sub models.ID) ([]map[string]any, error) {
+	explain := "EXPLAIN "
+	if s.Dialect() == "sqlite" {
+		explain = "EXPLAIN QUERY PLAN "
+	}
+	var all []map[string]any
+	for _, query := range []string{statsSQL, activitySQL} {
+		var rows []map[string]any
+		err := s.reader(ctx).Raw(explain+query, map[string]any{
+			"org": uid(org), "ids": s.dialect.idIn("s.id", []models.ID{sub}), "subjects": s.dialect.idIn("subject_id", []models.ID{sub}),
+			"subscriptions": s.dialect.idIn("subscription_id", []models.ID{sub}), "sandbox": false, "from": 1, "to": 2,
+		}).Scan(&rows).Error
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, rows...)
+	}
+	return all, nil
+}

@@ -14,7 +14,7 @@ import (
 )
 
 // TestInterruptedAtEveryStatement ends each operation of the queue before its first statement, before its second, and so on up to its
-// commit, as a crash would. After each, the ledger must say what the rows say, nothing may be half done, and the same operation must go
+// commit, as a crash would. After each, the ledger and the statistics must say what the rows say, nothing may be half done, and the same operation must go
 // through when it is tried again.
 func TestInterruptedAtEveryStatement(t *testing.T) {
 	t.Parallel()
@@ -94,6 +94,20 @@ var interruptible = map[string]func(w *interrupted) func() error{
 		w.save(w.event(0), w.event(w.owner))
 		return func() error { return w.FoldLedger(w.ctx) }
 	},
+	"fold statistics": func(w *interrupted) func() error {
+		for range 2 {
+			a := w.event(w.owner)
+			w.save(a)
+			_, err := w.Record(w.ctx, []models.Result{
+				{Delivery: a.Deliveries[0], Status: models.StatusDelivered, Attempt: &models.Attempt{StartedAt: w.now, Success: true}},
+			})
+			require.NoError(w.t, err)
+		}
+		return func() error {
+			_, err := w.FoldStats(w.ctx)
+			return err
+		}
+	},
 }
 
 func interruptEverywhere(t *testing.T, s *store.Store, prepare func(w *interrupted) func() error) {
@@ -171,5 +185,10 @@ func (w *interrupted) ledger(when string) models.Ledger {
 	require.Equal(w.t, counted, kept, when)
 	require.Len(w.t, kept, 1)
 	require.True(w.t, kept[0].Balanced(), when)
+	hour := w.now.Truncate(time.Hour)
+	q := models.StatsQuery{OrganizationID: w.org, From: hour, To: hour.Add(time.Hour), Interval: time.Hour}
+	stats, err := w.Stats(w.ctx, q)
+	require.NoError(w.t, err)
+	storetest.RequireStatsCounted(w.t, w.Store, q, stats)
 	return kept[0]
 }

@@ -63,8 +63,8 @@ func (postgresDialect) claim(
 }
 
 // recordSQL is one statement and so one transaction. Each result updates its row if owner, status and the attempts made so far still
-// say that it is ours; only from the updated ones come attempts and the entries of the ledger. It answers with how many were updated, and
-// which where not all were. The bounds of the ids limit it to the partitions of those days.
+// say that it is ours; only from the updated ones come attempts and the entries of the ledger and of the statistics. It answers with how many
+// were updated, and which where not all were. The bounds of the ids limit it to the partitions of those days.
 //
 // A delivery that was handed over and has ended keeps its owner and its due_at of 0: then no index has to change. See the schema.
 //
@@ -76,16 +76,17 @@ WITH u AS (
   SET status = r.status, owner = CASE WHEN r.due_at <> 0 THEN 0 ELSE d.owner END, due_at = r.due_at, owed = r.owed, reason = r.reason, attempts = d.attempts + r.sent, uncounted = d.uncounted + r.uncounted, asked = '', updated_at = $1
   FROM unnest($2::uuid[], $3::uuid[], $4::bigint[], $5::text[], $6::bigint[], $7::boolean[], $8::text[], $9::int[], $10::bigint[],
               $11::boolean[], $12::boolean[], $13::int[], $14::int[], $15::int[], $16::int[], $17::int[], $18::int[], $19::int[],
-              $20::int[], $21::text[], $22::text[], $23::text[], $24::text[], $25::text[], $26::bytea[], $27::int[], $31::int[], $32::int[])
+              $20::int[], $21::text[], $22::text[], $23::text[], $24::text[], $25::text[], $26::bytea[], $27::int[], $31::int[], $32::int[],
+              $33::bytea[])
     WITH ORDINALITY AS r (organization_id, id, owner, status, due_at, owed, reason, sent, started_at, success, body_truncated,
                           status_code, redirects, retry_after_ms, dns_us, connect_us, tls_us, first_byte_us, total_us, why, detail,
-                          endpoint, request_headers, response_headers, response_body, made, uncounted, secret_generation, place)
+                          endpoint, request_headers, response_headers, response_body, made, uncounted, secret_generation, outcome, place)
   WHERE d.organization_id = r.organization_id AND d.id = r.id
     AND d.owner + 0 = r.owner AND d.attempts + 0 = r.made AND d.status = 'delivering' || left(r.status, 0)
     AND d.id >= $28 AND d.id < $29
   RETURNING d.organization_id, d.id, d.status, d.attempts, r.sent, r.started_at, r.success, r.body_truncated, r.status_code, r.redirects,
             r.retry_after_ms, r.dns_us, r.connect_us, r.tls_us, r.first_byte_us, r.total_us, r.why, r.detail, r.endpoint,
-            r.request_headers, r.response_headers, r.response_body, r.secret_generation, r.place
+            r.request_headers, r.response_headers, r.response_body, r.secret_generation, r.place, d.subscription_id, d.sandbox, r.outcome
 ), a AS (
   INSERT INTO attempts (organization_id, delivery_id, number, started_at, success, body_truncated, status_code, redirects,
                         retry_after_ms, dns_us, connect_us, tls_us, first_byte_us, total_us, reason, detail, endpoint,
@@ -101,6 +102,10 @@ WITH u AS (
          count(*) FILTER (WHERE status = 'parked'), count(*) FILTER (WHERE status = 'delivered'),
          count(*) FILTER (WHERE status = 'failed'), count(*) FILTER (WHERE status = 'canceled')
   FROM u GROUP BY organization_id
+), h AS (
+  INSERT INTO stat_entries (organization_id, subscription_id, sandbox, hour, last_attempt, outcomes)
+  SELECT organization_id, subscription_id, sandbox, started_at / 3600000, max(started_at * 2 + success::int), string_agg(outcome, '')
+  FROM u WHERE sent = 1 GROUP BY organization_id, subscription_id, sandbox, started_at / 3600000
 )
 SELECT count(*), CASE WHEN count(*) < $30 THEN array_agg(place) END FROM u`
 
@@ -122,7 +127,7 @@ func recordArguments(now time.Time, rs []models.Result) []any {
 			generation[i] = bounded(int64(a.SecretGeneration))
 		}
 	}
-	return append(args, made, uid(from), uid(to), len(rs), uncounted, generation)
+	return append(args, made, uid(from), uid(to), len(rs), uncounted, generation, outcomeColumn(rs))
 }
 
 func (postgresDialect) record(ctx context.Context, db *gorm.DB, now time.Time, rs []models.Result) ([]int, error) {

@@ -20,6 +20,8 @@ type Retention struct {
 	// Payloads is how long the events' data and the attempts' headers and bodies are kept. After that the rows are there without.
 	Payloads time.Duration
 	Audit    time.Duration // the entries of the audit log, counted from when their action began
+	// Stats is how long statistics are kept, counted from their hour.
+	Stats time.Duration
 }
 
 // Expired is what one run of [Store.Expire] did.
@@ -34,6 +36,8 @@ type Expired struct {
 	// Payloads are events, and deliveries with attempts, that were gone through to be emptied.
 	Payloads int64
 	Audit    int64 // entries of the audit log
+	// StatHours are hours of statistics.
+	StatHours int64
 }
 
 // keyGrace is how much longer than its event an id or key is remembered that makes publishing again a duplicate. Failure policy: a
@@ -59,7 +63,7 @@ type expiry struct {
 }
 
 // cutoffs are the instants before which things go; zero keeps all.
-type cutoffs struct{ events, deliveries, payloads, keys, audit time.Time }
+type cutoffs struct{ events, deliveries, payloads, keys, audit, stats time.Time }
 
 // Expire removes what is older than the retention and not needed by a live delivery. Where several instances call it, one works at a
 // time. It may be cut off at any moment and goes on from there when it is called again. It paces itself, so that it takes a small part
@@ -96,6 +100,9 @@ func (s *Store) cutoffs(ctx context.Context, now time.Time, r Retention) (cutoff
 	if r.Audit > 0 {
 		cut.audit = now.Add(-r.Audit)
 	}
+	if r.Stats > 0 {
+		cut.stats = now.Add(-r.Stats)
+	}
 	return cut, nil
 }
 
@@ -122,6 +129,7 @@ func (e *expiry) run(ctx context.Context, cut cutoffs) error {
 		func() error { return e.rows(ctx, cut, wanted) },
 		func() error { return e.payloads(ctx, cut.payloads) },
 		func() error { return e.audit(ctx, cut) },
+		func() error { return e.stats(ctx, cut.stats) },
 	} {
 		err := part()
 		if errors.Is(err, errBusy) {

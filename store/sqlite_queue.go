@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"gorm.io/gorm"
@@ -76,6 +77,7 @@ func (*sqliteDialect) record(ctx context.Context, db *gorm.DB, now time.Time, rs
 				return err
 			}
 			var sent []attemptRow
+			var batch tallied
 			for i := from; i < to; i++ {
 				number, ours := numbers[rs[i].Delivery.ID]
 				if !ours {
@@ -86,10 +88,11 @@ func (*sqliteDialect) record(ctx context.Context, db *gorm.DB, now time.Time, rs
 				if a := rs[i].Attempt; a != nil {
 					row := attemptRowOf(a)
 					row.OrganizationID, row.DeliveryID, row.Number = uid(rs[i].Delivery.OrganizationID), uid(rs[i].Delivery.ID), number
+					batch.add(&rs[i], len(sent))
 					sent = append(sent, row)
 				}
 			}
-			return insertAttemptsSQLite(ctx, pool, sent)
+			return insertAttemptsSQLite(ctx, pool, sent, batch.column(len(sent)))
 		})
 	})
 	return fenced, err
@@ -133,23 +136,62 @@ func recordStatesSQLite(ctx context.Context, pool gorm.ConnPool, now time.Time, 
 	return numbers, rows.Err()
 }
 
-func insertAttemptsSQLite(ctx context.Context, pool gorm.ConnPool, rows []attemptRow) error {
+// insertAttemptsSQLite also enters the tallies of a batch in the statistics, by a trigger.
+func insertAttemptsSQLite(ctx context.Context, pool gorm.ConnPool, rows []attemptRow, tallies [][]byte) error {
 	if len(rows) == 0 {
 		return nil
 	}
-	const width = 21
+	const width = 22
 	args := make([]any, 0, len(rows)*width)
 	for i := range rows {
 		r := &rows[i]
 		args = append(args, r.OrganizationID, r.DeliveryID, r.Number, r.StartedAt, r.Success, r.BodyTruncated, number(r.StatusCode),
 			number(r.Redirects), number(r.RetryAfterMs), number(r.DNSUs), number(r.ConnectUs), number(r.TLSUs), number(r.FirstByteUs),
 			number(r.TotalUs), text(r.Reason), text(r.Detail), text(r.Endpoint), text(r.RequestHeaders), text(r.ResponseHeaders),
-			blob(r.ResponseBody), number(r.SecretGeneration))
+			blob(r.ResponseBody), number(r.SecretGeneration), blob(tallies[i]))
 	}
 	_, err := execPrepared(ctx, pool, `INSERT INTO attempts (organization_id, delivery_id, number, started_at, success, body_truncated,
 		status_code, redirects, retry_after_ms, dns_us, connect_us, tls_us, first_byte_us, total_us, reason, detail, endpoint,
-		request_headers, response_headers, response_body, secret_generation) VALUES `+values(len(rows), width), args...)
+		request_headers, response_headers, response_body, secret_generation, tally) VALUES `+values(len(rows), width), args...)
 	return err
+}
+
+// tallied gathers the tallies of a batch by subscription, environment and hour. Its zero value is empty.
+type tallied []tallyGroup
+
+type tallyGroup struct {
+	org, sub models.ID
+	sandbox  bool
+	hour     int64
+	last     int64 // the latest attempt
+	place    int   // its place among the attempts
+	outcomes []byte
+}
+
+// add counts a result whose attempt is at a place. Most batches have few groups, and those of one subscription come together.
+func (b *tallied) add(r *models.Result, place int) {
+	d, hour, last := &r.Delivery, hourOf(r.Attempt.StartedAt), lastAttempt(r.Attempt)
+	i := slices.IndexFunc(*b, func(g tallyGroup) bool {
+		return g.hour == hour && g.sub == d.SubscriptionID && g.sandbox == d.Sandbox && g.org == d.OrganizationID
+	})
+	if i < 0 {
+		i = len(*b)
+		*b = append(*b, tallyGroup{org: d.OrganizationID, sub: d.SubscriptionID, sandbox: d.Sandbox, hour: hour, last: last, place: place})
+	}
+	g := &(*b)[i]
+	g.outcomes = tallyOf(r).append(g.outcomes)
+	if last > g.last {
+		g.last, g.place = last, place
+	}
+}
+
+// column has the outcomes of each group at the place of its latest attempt, of n.
+func (b tallied) column(n int) [][]byte {
+	column := make([][]byte, n)
+	for i := range b {
+		column[b[i].place] = b[i].outcomes
+	}
+	return column
 }
 
 // number, text and blob are NULL for what is empty.

@@ -89,6 +89,8 @@ func TestSchemasAgree(t *testing.T) {
 	require.Greater(t, len(sqlite), 100)
 	// On SQLite, triggers keep the sums of the ledger and there are no entries.
 	both := slices.DeleteFunc(postgres, func(r map[string]any) bool { return r["table"] == "ledger_entries" })
+	// And entries of the statistics come in by one.
+	sqlite = slices.DeleteFunc(sqlite, func(r map[string]any) bool { return r["table"] == "attempts" && r["column"] == "tally" })
 	require.ElementsMatch(t, columns(sqlite), columns(both))
 }
 

@@ -52,6 +52,7 @@ type config struct {
 	RetentionDeliveries time.Duration   `koanf:"retention_deliveries" validate:"omitempty,min=1h,max=876000h"`
 	RetentionPayloads   time.Duration   `koanf:"retention_payloads" validate:"omitempty,min=1h,max=876000h"`
 	RetentionAudit      time.Duration   `koanf:"retention_audit" validate:"omitempty,min=1h,max=876000h"`
+	RetentionStats      time.Duration   `koanf:"retention_stats" validate:"omitempty,min=24h,max=876000h"`
 	MaintenanceCron     string          `koanf:"maintenance_cron" validate:"required"`
 	LogLevel            slog.Level      `koanf:"log_level"`
 	LogFormat           string          `koanf:"log_format" validate:"oneof=json text"`

@@ -121,6 +121,7 @@ func TestConfigRefusesWhatItDoesNotUnderstand(t *testing.T) {
 		"retention too short":  {flags: []string{"--retention-payloads", "30m"}, want: "retention_payloads"},
 		"retention of an age":  {flags: []string{"--retention-deliveries", "1000000h"}, want: "retention_deliveries"},
 		"retention in days":    {flags: []string{"--retention-deliveries", "90d"}, want: "retention_deliveries"},
+		"statistics too short": {flags: []string{"--retention-stats", "1h"}, want: "retention_stats"},
 		"no maintenance":       {flags: []string{"--maintenance-cron", ""}, want: "maintenance_cron"},
 		"missing config file":  {flags: []string{"--config", "/nonexistent/config.yml"}, want: "config file"},
 	} {

@@ -89,7 +89,7 @@ func (p *publisher) publish(ctx context.Context, id string) {
 }
 
 // TestCrash kills the real program with SIGKILL under load, again and again. Every accepted event must arrive at every subscription that
-// matched, duplicates must be explained by what was in flight, and the ledger must add up after each kill.
+// matched, duplicates must be explained by what was in flight, and the ledger and the statistics must add up after each kill.
 func TestCrash(t *testing.T) {
 	t.Parallel()
 	kills := 20
@@ -125,6 +125,7 @@ func TestCrash(t *testing.T) {
 			ledgers, err := db.Ledger(t.Context())
 			require.NoError(t, err)
 			require.True(t, ledgers[0].Balanced(), "kill %d: %+v", kill, ledgers[0])
+			attemptsCounted(t, db)
 			n.start()
 		}
 		stop(errStopped)

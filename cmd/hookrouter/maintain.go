@@ -31,27 +31,27 @@ func (s *server) maintain(ctx context.Context) {
 	warn("sessions", err)
 	done, err := s.db.Expire(ctx, now, store.Retention{
 		Events: s.config.RetentionEvents, Deliveries: s.config.RetentionDeliveries, Payloads: s.config.RetentionPayloads,
-		Audit: s.config.RetentionAudit,
+		Audit: s.config.RetentionAudit, Stats: s.config.RetentionStats,
 	})
 	warn("retention", err)
 	if len(done.Kept) > 0 {
 		s.log.InfoContext(ctx, "retention.kept", "partitions", done.Kept)
 	}
-	if len(done.Days) > 0 || done.Events+done.Deliveries+done.Attempts+done.Keys+done.Payloads+done.Audit > 0 {
+	if len(done.Days) > 0 || done.Events+done.Deliveries+done.Attempts+done.Keys+done.Payloads+done.Audit+done.StatHours > 0 {
 		s.log.InfoContext(ctx, "retention.done", "partitions", done.Days, "moved", done.Moved, "events", done.Events,
-			"deliveries", done.Deliveries, "attempts", done.Attempts, "keys", done.Keys, "payloads", done.Payloads, "audit", done.Audit,
+			"deliveries", done.Deliveries, "attempts", done.Attempts, "keys", done.Keys, "payloads", done.Payloads, "audit", done.Audit, "stat_hours", done.StatHours,
 			"took", time.Since(now).String())
 	}
 }
 
-// foldEvery is the spec of when the ledger is folded: at full load an instance writes some 200 entries a second, and each look at the
-// ledger sums them up. The same run removes secrets whose rotation is over.
+// foldEvery is the spec of when the ledger and the statistics are folded: at full load an instance writes some 200 entries of each a second, and
+// each look at them sums them up. The same run removes secrets whose rotation is over.
 const foldEvery = "@every 1m"
 
 // removalTime is for how long each run works on each entity that is being removed. The rest is left to the next run.
 const removalTime = 20 * time.Second
 
-// fold is what is done every minute: the ledger, and entities that are being removed.
+// fold is what is done every minute: the ledger, the statistics, and entities that are being removed.
 func (s *server) fold(ctx context.Context) {
 	if done, err := s.db.FinishRotations(ctx, time.Now()); err != nil && ctx.Err() == nil {
 		s.log.WarnContext(ctx, "rotations.late", "error", err)
@@ -60,6 +60,9 @@ func (s *server) fold(ctx context.Context) {
 	}
 	if err := s.db.FoldLedger(ctx); err != nil && ctx.Err() == nil {
 		s.log.WarnContext(ctx, "ledger.late", "error", err)
+	}
+	if _, err := s.db.FoldStats(ctx); err != nil && ctx.Err() == nil {
+		s.log.WarnContext(ctx, "stats.late", "error", err)
 	}
 	removed, err := s.db.RemoveEntities(ctx, time.Now(), removalTime)
 	if err != nil && ctx.Err() == nil {

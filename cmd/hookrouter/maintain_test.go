@@ -2,6 +2,7 @@ package main
 
 import (
 	"io"
+	"log/slog"
 	"net/http"
 	"path/filepath"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"hookrouter/models"
+	"hookrouter/store"
 	"hookrouter/store/storetest"
 )
 
@@ -17,7 +19,8 @@ import (
 func TestRetentionInTheProgram(t *testing.T) {
 	t.Parallel()
 	eachDatabase(t, func(t *testing.T, url string) {
-		n := newNode(t, url, "HOOKROUTER_MAINTENANCE_CRON=@every 1s", "HOOKROUTER_RETENTION_PAYLOADS=48h", "HOOKROUTER_LOG_LEVEL=info")
+		n := newNode(t, url, "HOOKROUTER_MAINTENANCE_CRON=@every 1s", "HOOKROUTER_RETENTION_PAYLOADS=48h", "HOOKROUTER_RETENTION_STATS=96h",
+			"HOOKROUTER_LOG_LEVEL=info")
 		key := n.key("acme", models.RoleAdmin)
 		db := openStore(t, url)
 		orgs, err := db.Organizations(t.Context())
@@ -30,6 +33,22 @@ func TestRetentionInTheProgram(t *testing.T) {
 		}}})
 		require.NoError(t, err)
 
+		sub := &models.Subscription{ID: storetest.NewID(), OrganizationID: orgs[0].ID, Enabled: true, Format: models.FormatYousign, CreatedAt: at}
+		require.NoError(t, db.CreateSubscription(t.Context(), sub, 0, models.ID{}))
+		attempted(t, db, sub, at)
+		attempted(t, db, sub, time.Now())
+		hours := func() int {
+			q := models.StatsQuery{OrganizationID: orgs[0].ID, From: at.Truncate(time.Hour), To: time.Now().Add(time.Hour), Interval: time.Hour}
+			list, err := db.Stats(t.Context(), q)
+			require.NoError(t, err)
+			return len(list)
+		}
+		(&server{db: db, log: slog.New(slog.DiscardHandler)}).fold(t.Context())
+		left, err := db.FoldStats(t.Context())
+		require.NoError(t, err)
+		require.Zero(t, left, "it was done")
+		require.Equal(t, 2, hours())
+
 		read := func() (status int, data map[string]int, removed bool) {
 			var answer struct {
 				Data           map[string]int `json:"data"`
@@ -41,6 +60,7 @@ func TestRetentionInTheProgram(t *testing.T) {
 		}
 		n.start()
 		require.Eventually(t, func() bool { _, data, removed := read(); return data == nil && removed }, 15*time.Second, 50*time.Millisecond)
+		require.Eventually(t, func() bool { return hours() == 1 }, 15*time.Second, 50*time.Millisecond)
 		require.NoError(t, n.terminate())
 		n.env = append(n.env, "HOOKROUTER_RETENTION_EVENTS=72h")
 		n.start()
@@ -48,6 +68,31 @@ func TestRetentionInTheProgram(t *testing.T) {
 		require.NoError(t, n.terminate())
 		require.True(t, n.log.contains("retention.done"))
 	})
+}
+
+// attempted records an attempt that started at a time.
+func attempted(t *testing.T, db *store.Store, sub *models.Subscription, at time.Time) {
+	t.Helper()
+	owner, err := db.RegisterInstance(t.Context(), "test")
+	require.NoError(t, err)
+	ref := storetest.NewID()
+	d := models.Delivery{
+		ID: models.DeliveryID(ref, 0), OrganizationID: sub.OrganizationID, EventRef: ref, EventID: ref, EventName: "signer.done", SubscriptionID: sub.ID,
+		SubscriptionVersion: 1, Status: models.StatusDelivering, Owner: owner, CreatedAt: time.Now(),
+	}
+	_, err = db.SaveEvents(t.Context(), sub.Revision, []*models.Accepted{{
+		Event: models.Event{
+			ID: ref, Ref: ref, OrganizationID: sub.OrganizationID, Name: "signer.done", Time: at, AcceptedAt: time.Now(), Matched: 1, Data: []byte(`{}`),
+		},
+		Deliveries: []models.Delivery{d},
+	}})
+	require.NoError(t, err)
+	fenced, err := db.Record(t.Context(), []models.Result{{
+		Delivery: d, Status: models.StatusDelivered, Attempt: &models.Attempt{StartedAt: at, Success: true, StatusCode: 200},
+	}})
+	require.NoError(t, err)
+	require.Empty(t, fenced)
+	require.NoError(t, db.Deregister(t.Context(), owner))
 }
 
 // TestSchedulesAreRefusedAtStart covers specs that the cron library takes and does not mean.

@@ -49,6 +49,7 @@ func settings() []setting {
 		{key: "retention_deliveries", value: "0", usage: "the same for deliveries with their attempts, counted from when their event was accepted; a live one is kept until it has ended"},
 		{key: "retention_payloads", value: "0", usage: "how long the events' data and the attempts' headers and bodies are kept within events and attempts; 0 is as long as these"},
 		{key: "retention_audit", value: "0", usage: "how long the entries of the audit log are kept; 0 is for ever"},
+		{key: "retention_stats", value: "2160h", usage: "how long statistics are kept, counted from their hour and whatever becomes of what they count; 0 is for ever"},
 		{key: "maintenance_cron", value: "@every 10m", usage: "when retention runs and partitions are made ahead, as a robfig/cron spec"},
 		{key: "log_level", value: "info", usage: "debug, info, warn or error"},
 		{key: "log_format", value: "json", usage: "json or text"},

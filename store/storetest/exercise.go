@@ -41,6 +41,7 @@ func Exercise(t *testing.T, url func(testing.TB) string) {
 		{"rules", ruleTests()},
 		{"catalogue", catalogueTests()},
 		{"again", againTests()},
+		{"stats", statsTests()},
 		{"model", modelTests()},
 	}
 	for _, g := range groups {

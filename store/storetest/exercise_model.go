@@ -25,7 +25,7 @@ func exerciseModel(w *world) {
 		inner := *w
 		inner.tb = t
 		inner.org = inner.organization(fmt.Sprint("model ", runs))
-		m := &model{world: &inner, T: t, deliveries: map[models.ID]*models.Delivery{}}
+		m := &model{world: &inner, T: t, deliveries: map[models.ID]*models.Delivery{}, attempts: models.NewCounts()}
 		for range 2 {
 			m.subs = append(m.subs, m.subscribe())
 		}
@@ -44,6 +44,7 @@ func exerciseModel(w *world) {
 			"retry":    m.retryOne,
 			"replay":   m.replayOne,
 			"cancel":   m.cancelStopped,
+			"fold":     func(*rapid.T) { m.fold() },
 			"wait":     func(*rapid.T) { m.clock.Advance(time.Minute) },
 			"":         m.check,
 		})
@@ -63,6 +64,7 @@ type model struct {
 	keyed      []*models.Accepted
 	events     int64
 	marks      []mark
+	attempts   *models.Counts
 }
 
 // mark says that waiting deliveries of a subscription below a version are to be canceled.
@@ -184,6 +186,9 @@ func (m *model) recordSome(t *rapid.T) {
 			d.Owner = 0
 		}
 		d.Attempts++
+		r.Attempt.StartedAt = now.Add(-time.Duration(rapid.IntRange(0, 90).Draw(t, "minutes ago")) * time.Minute)
+		r.Attempt.Timings.Total = time.Duration(rapid.IntRange(0, 20_000).Draw(t, "ms")) * time.Millisecond
+		m.attempts.Add(r.Attempt.Outcome(), models.LatencyBucket(r.Attempt.Timings.Total), r.Status == models.StatusFailed, 1)
 		results = append(results, r)
 	}
 	require.Equal(t, fenced, m.record(results...))
@@ -291,6 +296,7 @@ func (m *model) check(t *rapid.T) {
 	require.Equal(t, m.events, l.Events)
 	require.Equal(t, int64(len(m.deliveries)), l.Expected)
 	require.Equal(t, len(m.marks) > 0, m.stopped())
+	require.Equal(t, m.attempts, total(m.stats(m.everything(false))))
 }
 
 // stopAll ends the world of one run: instances go, subscriptions are deleted, and what waited is canceled.
