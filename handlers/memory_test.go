@@ -402,6 +402,7 @@ func (m *memory) Events(_ context.Context, q models.EventQuery) ([]*models.Event
 		if e.OrganizationID == q.OrganizationID && (q.Sandbox == nil || *q.Sandbox == e.Sandbox) &&
 			(q.Name == "" || q.Name.Match(e.Name)) && (q.Scope == "" || q.Scope == e.Scope) &&
 			(q.WorkspaceID.IsZero() || q.WorkspaceID == e.WorkspaceID) && (q.EntityKey == "" || q.EntityKey == e.EntityKey) &&
+			(q.ParentKey == "" || q.ParentKey == e.EntityParentKey) &&
 			within(e.AcceptedAt, q.From, q.To) && (!q.Unmatched || e.Matched == 0) && before(e.Ref, q.After) && len(out) < q.Limit {
 			out = append(out, e)
 		}

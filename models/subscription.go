@@ -98,7 +98,7 @@ func (s *Subscription) Matches(e *Event) bool {
 		slices.ContainsFunc(s.Scopes, func(scope string) bool { return scope == Any || e.Scope != "" && scope == e.Scope }) &&
 		(slices.Contains(s.Workspaces, Any) ||
 			!e.WorkspaceID.IsZero() && slices.Contains(s.Workspaces, e.WorkspaceID.String())) &&
-		(s.EntityKey == "" || s.EntityKey == e.EntityKey)
+		(s.EntityKey == "" || s.EntityKey == e.EntityKey || s.EntityKey == e.EntityParentKey)
 }
 
 // Live reports whether the subscription may get calls at all: it exists and is enabled.

@@ -1,0 +1,10 @@
+-- Entities that are parts of others, and the webhooks of document packs.
+
+-- +goose Up
+
+-- The entity that an event's own is a part of. Events without one are in no index for it.
+ALTER TABLE events ADD COLUMN entity_parent_key TEXT NOT NULL DEFAULT '';
+CREATE INDEX events_parent ON events (organization_id, entity_parent_key, ref) WHERE entity_parent_key <> '';
+
+-- The subscriptions to one entity each, deleted ones too: their logs stay with the entity.
+CREATE INDEX subscriptions_entity ON subscriptions (organization_id, entity_key, id) WHERE entity_key <> '';
