@@ -50,8 +50,6 @@ type Options struct {
 	NewSecret func() string // a fresh secret_key of [models.SecretLength] characters
 	Now       func() time.Time
 
-	// TimeoutFirst is how long a first attempt may take where the subscription does not say; a test is waited for a little longer.
-	TimeoutFirst time.Duration // default: 1 s
 	// Wake says that subscriptions have got something that is due; JobStarted, that a job has begun. Default: nothing, and both are found
 	// by the next look at the database.
 	Wake       func(subs []models.ID)
@@ -116,11 +114,10 @@ func newAPI(o Options) (*api, error) {
 			return nil, fmt.Errorf("handlers: Options.%s is required", name)
 		}
 	}
-	if o.Limit.Minute < 0 || o.TimeoutFirst < 0 || o.Limit.Hour < 0 || o.SubscriptionQuota < 0 {
+	if o.Limit.Minute < 0 || o.Limit.Hour < 0 || o.SubscriptionQuota < 0 {
 		return nil, errors.New("handlers: limits, quotas and timeouts must not be negative")
 	}
 	o.Catalogue = cmp.Or(o.Catalogue, models.BuiltinCatalogue())
-	o.TimeoutFirst = cmp.Or(o.TimeoutFirst, time.Second)
 	o.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
 	if o.Wake == nil {
 		o.Wake = func([]models.ID) {}

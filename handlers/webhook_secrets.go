@@ -90,6 +90,9 @@ func (a *api) rotateSecret(c *gin.Context, key *models.APIKey) error {
 		if next, err = a.Formats.ReadSecret(s.Format, text); err != nil {
 			return invalidSecret(err)
 		}
+		if next.IsZero() {
+			return models.Invalid(models.FieldError{Name: "secret_key", Reason: reason("required", "")})
+		}
 		if s.Signing(now).Current == next {
 			return models.Invalid(models.FieldError{Name: "secret_key", Reason: reason("same_again", "")})
 		}

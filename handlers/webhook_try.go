@@ -1,7 +1,6 @@
 package handlers
 
 import (
-	"cmp"
 	"context"
 	"net/http"
 	"time"
@@ -71,7 +70,7 @@ func (a *api) testWebhook(c *gin.Context, key *models.APIKey) error {
 		EventID: outcome.Receipt.EventID, EventName: name, Sandbox: true, DeliveryID: models.DeliveryID(outcome.Receipt.EventID, 0),
 		Status: models.StatusPending,
 	}
-	wait := cmp.Or(s.TimeoutFirst, a.TimeoutFirst) + testGrace
+	wait := a.Planner.FirstTimeout(s) + testGrace
 	_ = http.NewResponseController(c.Writer).SetReadDeadline(time.Time{}) // the request is read; its deadline would end a long wait
 	if err := a.awaitTest(c.Request.Context(), key.OrganizationID, wait, &out); err != nil {
 		return err

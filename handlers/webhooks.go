@@ -91,13 +91,16 @@ func (a *api) updateWebhook(c *gin.Context, key *models.APIKey) error {
 	return nil
 }
 
-// writeSecret gives a subscription the secret that the input names, at once and in the place of all others; a new one gets one in any case.
+// writeSecret gives a subscription the secret that the input names, at once and in the place of all others; a new one gets one in any case,
+// unless its format does without. There "" takes it away again.
 // One that is absent or null leaves the subscription's own: null in a PATCH must not change what receivers verify with, since clients
 // send null for what they do not know. So does one that is the current one, since they also send back what they read.
 func (a *api) writeSecret(s *models.Subscription, in *webhookInput, now time.Time) error {
 	current := s.Signing(now).Current
 	switch {
 	case in.SecretKey == nil && !current.IsZero(), in.SecretKey != nil && *in.SecretKey == a.Formats.ShowSecret(s.Format, current):
+		return nil
+	case in.SecretKey == nil && a.optionalSecret(s.Format):
 		return nil
 	case in.SecretKey == nil:
 		s.Secret = models.NewSecret(a.NewSecret())
@@ -114,6 +117,12 @@ func (a *api) writeSecret(s *models.Subscription, in *webhookInput, now time.Tim
 		return nil
 	}
 	return s.Rotate(secret, 0, now)
+}
+
+// optionalSecret reports whether subscriptions in a format may have no secret.
+func (a *api) optionalSecret(name models.Format) bool {
+	_, err := a.Formats.ReadSecret(name, "")
+	return err == nil
 }
 
 // edit changes what the members name, but for the secret, or says what is wrong with it.

@@ -22,7 +22,8 @@
 //   - delivery: one event for one subscription, the unit of retry.
 //   - attempt: one HTTP call of a delivery, with its outcome.
 //   - backoff: the growing time between attempts; its steps are the retry schedule.
-//   - owed retry: the single retry that a first attempt earns by timing out although auto_retry is off.
+//   - owed retry: one that does not depend on auto_retry: the single one that a first attempt earns by timing out, and all of a
+//     format that never gives up.
 //   - format: how a delivery is written on the wire.
 //   - instance: one running process; it owns the deliveries that it is sending.
 //   - fence: refusing the work of an instance that was declared dead.

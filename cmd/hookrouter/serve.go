@@ -216,7 +216,6 @@ func (s *server) api(guard *egress.Policy, own *egress.Own) (http.Handler, error
 		Scenarios:         box,
 		InboxAddress:      own.Address,
 		VerdictOf:         verdictOf,
-		TimeoutFirst:      c.TimeoutFirst,
 		Draining:          s.draining.Load,
 		Wake:              s.wake,
 		JobStarted:        func() { s.resender.known.Store(true) },

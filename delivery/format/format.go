@@ -18,8 +18,10 @@ type Header struct {
 type Format interface {
 	// Name is how subscriptions name the format.
 	Name() models.Format
-	// Secret checks a secret that somebody chose, and returns it as it is to be kept. The error is a *models.Error of code invalid
-	// whose message is for people, and wraps signing.ErrSecret.
+	// Terms are what receivers of the format are promised about calls. They are the same each time.
+	Terms() Terms
+	// Secret checks a secret that somebody chose, and returns it as it is to be kept. A format that does without a secret takes "" for
+	// none. The error is a *models.Error of code invalid whose message is for people, and wraps signing.ErrSecret.
 	Secret(text string) (models.Secret, error)
 	// Shown is how a kept secret is written for those who may see it: what the receiver verifies with. Secret takes it again
 	// unless it is a public key.
@@ -38,6 +40,8 @@ var all = [...]Format{
 	standardWebhooks{},
 	cloudEvents{},
 	cloudEvents{structured: true},
+	documenso{},
+	quicklySign{},
 }
 
 // For looks a format up by name.
@@ -80,6 +84,9 @@ func (List) ShowSecret(name models.Format, secret models.Secret) string {
 	}
 	return f.Shown(secret)
 }
+
+// Confidential reports whether the value of a format's header is a secret: it is sent, and never stored or shown. name is in canonical form.
+func Confidential(name string) bool { return name == documensoSecretHeader }
 
 // Common appends the headers that go with every format: which delivery this is, and which of its attempts.
 func Common(dst []Header, j *models.Job, attempt int) []Header {

@@ -24,6 +24,17 @@ func (vendorSecret) Secret(text string) (models.Secret, error) {
 // Shown is the secret itself.
 func (vendorSecret) Shown(secret models.Secret) string { return secret.Reveal() }
 
+// optionalSecret are the secrets of formats that do without one: no text at all, or what [vendorSecret] takes.
+type optionalSecret struct{ vendorSecret }
+
+// Secret takes no text for no secret.
+func (o optionalSecret) Secret(text string) (models.Secret, error) {
+	if text == "" {
+		return models.Secret{}, nil
+	}
+	return o.vendorSecret.Secret(text)
+}
+
 // unfit is the error of a secret that can't be used, with a sentence for whoever chose it.
 func unfit(sentence string) error {
 	return &models.Error{Code: models.CodeInvalid, Message: sentence, Err: signing.ErrSecret}

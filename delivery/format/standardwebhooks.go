@@ -11,7 +11,7 @@ import (
 
 // standardWebhooks is https://www.standardwebhooks.com, version 1.0.0. The secret decides how it signs: with HMAC-SHA256 (v1), or with
 // ed25519 (v1a) where it is a private key.
-type standardWebhooks struct{}
+type standardWebhooks struct{ vendorTerms }
 
 // ownUserAgent is what calls say in formats whose specification names none; the operator can set another.
 const ownUserAgent = "Hookrouter"
