@@ -13,6 +13,9 @@
 //   - event ref: our own time-ordered id of an accepted event; equals the event id unless the producer chose that.
 //   - scope: the context in which an event's resource began its life.
 //   - entity key: the resource an event is about, where a subscription wants events of that one only.
+//   - entity parent: the entity that an event's own is a part of, such as the document pack of a document.
+//   - webhook of an entity: a subscription as QuicklySign has them; it belongs to one document pack.
+//   - callback log: what became of the calls of such webhooks, two entries for each.
 //   - subscription: rules, endpoint and secret: who gets which events, where and how.
 //   - pattern: an event name, a family such as "signer.*", or "*".
 //   - version: the state of a subscription between two changes.
@@ -40,5 +43,5 @@
 //   - ledger: the count that must add up: matches at acceptance equal deliveries over all statuses.
 //
 // Read in this order: id.go, event.go, pattern.go, subscription.go, delivery.go, attempt.go, tenant.go, catalogue.go, query.go,
-// secret.go, error.go; then what is asked about rules: version.go, explain.go, plan.go; then the sandbox: scenario.go, inbox.go.
+// quicklysign.go, secret.go, error.go; then what is asked about rules: version.go, explain.go, plan.go; then the sandbox: scenario.go, inbox.go.
 package models

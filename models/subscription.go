@@ -111,7 +111,7 @@ func (s *Subscription) Matches(e *Event) bool {
 func (s *Subscription) Live() bool { return s.Enabled && s.DeletedAt.IsZero() }
 
 // Key is the subscription's id as QuicklySign's users know it: opaque, safe in URLs, always the same. [ParseKey] reads it.
-func (s *Subscription) Key() string { return base64.RawURLEncoding.EncodeToString(s.ID[:]) }
+func (s *Subscription) Key() string { return s.ID.OpaqueKey() }
 
 // ParseKey is the id in a key that [Subscription.Key] made, and false for any other text.
 func ParseKey(key string) (id ID, ok bool) {

@@ -159,6 +159,7 @@ type stateRow struct {
 	StoppedBelow   int
 
 	SecretGeneration int
+	V0               bool `gorm:"column:v0"`
 }
 
 type subscriptionRow struct {

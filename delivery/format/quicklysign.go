@@ -1,6 +1,7 @@
 package format
 
 import (
+	"cmp"
 	"time"
 
 	"hookrouter/models"
@@ -26,9 +27,10 @@ func (quicklySign) Terms() Terms {
 func (quicklySign) Body(j *models.Job) []byte {
 	e, s := j.Event, j.Matched
 	const keys = 160 // more than the keys, the subscription's key and punctuation take
-	b := make([]byte, 0, keys+len(e.EntityKey)+len(e.Name))
+	entity := entityOf(e, s)
+	b := make([]byte, 0, keys+len(entity)+len(e.Name))
 	b = append(b, `{"entity_type":"Document","entity_key":`...)
-	b = appendString(b, e.EntityKey)
+	b = appendString(b, entity)
 	b = append(b, `,"callback_event":`...)
 	b = appendString(b, e.Name)
 	if s.V0 {
@@ -38,6 +40,13 @@ func (quicklySign) Body(j *models.Job) []byte {
 	}
 	b = appendString(b, s.Key())
 	return append(b, '}')
+}
+
+// entityOf is the entity that a callback names: the one that the webhook belongs to, also where the event is about a part of it, because
+// receivers fetch GET /v1/document_packs/{entity_key}. A subscription to all entities is told the pack too, where the event names one. See
+// docs/adr/0025.
+func entityOf(e *models.Event, s *models.Subscription) string {
+	return cmp.Or(s.EntityKey, e.EntityParentKey, e.EntityKey)
 }
 
 // Headers signs the body where the subscription has a secret, as the vendor of the default format does: QuicklySign's own calls are not

@@ -30,6 +30,12 @@ func TestQuicklySignGolden(t *testing.T) {
 	require.Equal(t, `{"entity_type":"Document","entity_key":"`+pack+`","callback_event":"entity_updated","subscription_key":"`+s.Key()+`"}`,
 		string(f.Body(j)))
 
+	// The webhook's entity, else the whole that the event's is a part of.
+	j.Event.EntityKey, j.Event.EntityParentKey = "document", pack
+	require.Contains(t, string(f.Body(j)), `"entity_key":"`+pack+`"`)
+	old.EntityKey = "document"
+	require.Contains(t, string(f.Body(j)), `"entity_key":"document"`)
+
 	s.Secret = models.NewSecret(secret)
 	lines, err = f.Headers(nil, j, f.Body(j), 1, time.Unix(7, 0))
 	require.NoError(t, err)

@@ -38,6 +38,7 @@ func Exercise(t *testing.T, url func(testing.TB) string) {
 		{"inboxes", inboxTests()},
 		{"rules", ruleTests()},
 		{"catalogue", catalogueTests()},
+		{"entities", entityTests()},
 		{"again", againTests()},
 		{"model", modelTests()},
 	}
