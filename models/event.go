@@ -14,7 +14,7 @@ type Event struct {
 	WorkspaceID    ID     // zero where the event has none
 	EntityKey      string // "" where the event has none
 	Sandbox        bool
-	Time           time.Time // when it happened, to the second
+	Time           time.Time // when it happened, to the millisecond
 	Data           []byte    // the JSON object exactly as the producer sent it: large integers, key order and white space included
 	AcceptedAt     time.Time // to the millisecond
 	Matched        int       // how many subscriptions it matched when it was accepted
