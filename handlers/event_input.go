@@ -53,7 +53,7 @@ func (r *eventReader) read(d *document) (*models.Event, error) {
 	r.wrong = nil
 	e := &models.Event{
 		OrganizationID: r.key.OrganizationID, PublishedBy: r.key.ID,
-		Sandbox: r.key.Environment == models.Sandbox, Time: r.now.UTC().Truncate(time.Second),
+		Sandbox: r.key.Environment == models.Sandbox, Time: r.now.UTC().Truncate(time.Millisecond),
 		IdempotencyKey: r.idempotencyKey,
 	}
 	if _, err := d.dec.ReadToken(); err != nil {
@@ -283,7 +283,7 @@ func fingerprint(e *models.Event, timed bool) [16]byte {
 	add(string(e.WorkspaceID[:]))
 	add(strconv.FormatBool(e.Sandbox))
 	if timed {
-		add(strconv.FormatInt(e.Time.Unix(), 10))
+		add(strconv.FormatInt(e.Time.UnixMilli(), 10))
 	} else {
 		add("")
 	}

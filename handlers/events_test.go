@@ -30,8 +30,8 @@ func TestPublishing(t *testing.T) {
 	require.Equal(t, w.org, e.OrganizationID)
 	require.False(t, e.Chosen)
 	require.Zero(t, e.Fingerprint)
-	require.Equal(t, "2026-05-04T10:00:07Z", seconds(e.Time), "the default is now, to the second")
-	require.Zero(t, e.Time.Nanosecond())
+	require.Equal(t, "2026-05-04T10:00:07.123Z", millis(e.Time), "the default is now, to the millisecond")
+	require.Zero(t, e.Time.Nanosecond()%1e6)
 }
 
 func TestPublishingWithEverything(t *testing.T) {

@@ -139,7 +139,9 @@ func (m *memory) Sightings(_ context.Context, org models.ID, sandbox bool, since
 }
 
 // FirstTimeout is the subscription's or one second.
-func (m *memory) FirstTimeout(s *models.Subscription) time.Duration { return cmp.Or(s.TimeoutFirst, time.Second) }
+func (m *memory) FirstTimeout(s *models.Subscription) time.Duration {
+	return cmp.Or(s.TimeoutFirst, time.Second)
+}
 
 // RetryPlan is a plan that shows what was asked for.
 func (m *memory) RetryPlan(s *models.Subscription, o models.Outage) models.RetryPlan {

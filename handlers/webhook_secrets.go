@@ -19,6 +19,8 @@ type Formats interface {
 	ReadSecret(name models.Format, text string) (models.Secret, error)
 	// ShowSecret is how a kept secret is written in answers.
 	ShowSecret(name models.Format, secret models.Secret) string
+	// Confidential reports whether the value of a header that some format writes is a secret. name is in canonical form.
+	Confidential(name string) bool
 }
 
 // defaultOverlap is how long two secrets are in use, before an activation and after it, where the call does not say: a day on which

@@ -150,7 +150,7 @@ func (a *api) sampleEvent(ctx context.Context, key *models.APIKey, name string) 
 	}
 	return &models.Event{
 		OrganizationID: key.OrganizationID, PublishedBy: key.ID, Name: name, Data: data, Sandbox: true, Scope: sampleScope,
-		Time: a.Now().UTC().Truncate(time.Second),
+		Time: a.Now().UTC().Truncate(time.Millisecond),
 	}, nil
 }
 

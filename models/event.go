@@ -17,7 +17,7 @@ type Event struct {
 	// event is about both, so a subscription to either gets it, once.
 	EntityParentKey string
 	Sandbox         bool
-	Time            time.Time // when it happened, to the second
+	Time            time.Time // when it happened, to the millisecond
 	Data            []byte    // the JSON object exactly as the producer sent it: large integers, key order and white space included
 	AcceptedAt      time.Time // to the millisecond
 	Matched         int       // how many subscriptions it matched when it was accepted

@@ -34,7 +34,7 @@ func settings() []setting {
 		{key: "suspend_after", value: "10", usage: "consecutive failed attempts after which a subscription is suspended: its deliveries are parked and its endpoint is probed; 0 suspends only those that answer 410"},
 		{key: "suspend_window", value: "5m", usage: "how long an endpoint must have been failing before that"},
 		{key: "retry_cron", value: "@every 1s", usage: "how often the retrier sweeps, as a robfig/cron spec; due retries and a dead instance's work wait for a sweep"},
-		{key: "timeout_first", value: "1s", usage: "time for the first call of a delivery, from dialing to the end of the answer's body"},
+		{key: "timeout_first", value: "1s", usage: "time for the first call of a delivery, from dialing to the end of the answer's body, where its format sets none"},
 		{key: "timeout_retry", value: "10s", usage: "the same for retries"},
 		{key: "endpoint_schemes", value: "https", usage: "allowed schemes of endpoints; https,http also allows plain http"},
 		{key: "egress_allow", usage: "address ranges that may be called although they are not public, such as 127.0.0.0/8; comma-separated"},

@@ -1,10 +1,13 @@
 package format
 
 import (
+	"crypto/subtle"
+	"net/http"
 	"strings"
 	"time"
 
 	"hookrouter/models"
+	"hookrouter/signing"
 )
 
 // documenso is a call of Documenso, as of its version 2.17: the page https://docs.documenso.com/developers/webhooks and, where that is
@@ -41,6 +44,23 @@ func (documenso) Secret(text string) (models.Secret, error) {
 
 // Shown is the secret itself.
 func (documenso) Shown(secret models.Secret) string { return secret.Reveal() }
+
+// Verify compares the header with the secrets, in a time that does not tell where they differ.
+func (documenso) Verify(header http.Header, _ []byte, secrets ...string) error {
+	given := []byte(header.Get(documensoSecretHeader))
+	switch {
+	case len(secrets) == 0 && len(given) == 0:
+		return ErrUnsigned
+	case len(given) == 0:
+		return signing.ErrNoSignature
+	}
+	for _, secret := range secrets {
+		if subtle.ConstantTimeCompare(given, []byte(secret)) == 1 {
+			return nil
+		}
+	}
+	return signing.ErrMismatch
+}
 
 // documensoTime is an instant as JavaScript writes it.
 const documensoTime = "2006-01-02T15:04:05.000Z"

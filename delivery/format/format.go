@@ -1,6 +1,8 @@
 package format
 
 import (
+	"errors"
+	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -28,10 +30,16 @@ type Format interface {
 	Shown(secret models.Secret) string
 	// Body is the body of every attempt of the delivery: a function of j.Event and j.Matched alone.
 	Body(j *models.Job) []byte
+	// Verify is what a receiver that knows these secrets finds out about a call: nil where one of them fits. Otherwise the error wraps
+	// [ErrUnsigned], signing.ErrNoSignature, or says what is wrong.
+	Verify(header http.Header, body []byte, secrets ...string) error
 	// Headers appends the headers that this format adds to one attempt to dst. attempt is 1 for the first; issuedAt is the moment of
 	// this call. The error wraps signing.ErrSecret where j.Current has no usable secret; it never holds the secret.
 	Headers(dst []Header, j *models.Job, body []byte, attempt int, issuedAt time.Time) ([]Header, error)
 }
+
+// ErrUnsigned says that nothing vouches for a call, and that nothing is meant to: the subscription has no secret and its format needs none.
+var ErrUnsigned = errors.New("calls in this format are not signed without a secret")
 
 // all lists every format, in the order of their documentation; the first is the default. A new format is its own file and a line here.
 // It is never changed.
@@ -84,6 +92,9 @@ func (List) ShowSecret(name models.Format, secret models.Secret) string {
 	}
 	return f.Shown(secret)
 }
+
+// Confidential is the function of that name.
+func (List) Confidential(name string) bool { return Confidential(name) }
 
 // Confidential reports whether the value of a format's header is a secret: it is sent, and never stored or shown. name is in canonical form.
 func Confidential(name string) bool { return name == documensoSecretHeader }
