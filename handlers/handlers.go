@@ -9,8 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/gin-gonic/gin"
-
 	"hookrouter/models"
 )
 
@@ -55,30 +53,15 @@ type Options struct {
 	Wake       func(subs []models.ID)
 	JobStarted func()
 
-	Limit             Limit
-	SubscriptionQuota int               // per organization; 0 sets none
-	Catalogue         *models.Catalogue // default: the built-in one
-	Logger            *slog.Logger      // default: discards
-	Surfaces          []Surface
+	Limit              Limit
+	SubscriptionQuota  int               // per organization; 0 sets none
+	EntityWebhookQuota int               // the same for webhooks of document packs, which don't count among the others
+	Catalogue          *models.Catalogue // default: the built-in one
+	Logger             *slog.Logger      // default: discards
+	Surfaces           []Surface
 	// Notify, where set, is told what an organization may want to know of its endpoints. It must not block.
 	Notify func(models.Notice)
 }
-
-// Surface is a further group of routes on the same engine, with a guard of its own.
-type Surface struct {
-	Guard  Func // runs before each of the routes; an error ends the call. nil guards nothing
-	Routes []Route
-}
-
-// Route is one operation of a [Surface].
-type Route struct {
-	Method string
-	Path   string
-	Handle Func
-}
-
-// Func answers a call, or returns why it can't without having written anything.
-type Func func(*gin.Context) error
 
 // api holds what the handlers of /v3 work with.
 type api struct {
@@ -114,7 +97,7 @@ func newAPI(o Options) (*api, error) {
 			return nil, fmt.Errorf("handlers: Options.%s is required", name)
 		}
 	}
-	if o.Limit.Minute < 0 || o.Limit.Hour < 0 || o.SubscriptionQuota < 0 {
+	if o.Limit.Minute < 0 || o.Limit.Hour < 0 || o.SubscriptionQuota < 0 || o.EntityWebhookQuota < 0 {
 		return nil, errors.New("handlers: limits, quotas and timeouts must not be negative")
 	}
 	o.Catalogue = cmp.Or(o.Catalogue, models.BuiltinCatalogue())

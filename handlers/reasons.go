@@ -31,6 +31,8 @@ var reasons = map[string]string{
 	"safe":          "This text must not begin or end with a blank, nor contain an HTML tag, an address of a web page, an e-mail address or a control character.",
 	"masked":        "This is the mask that readers see in the place of the value, not a value.",
 	"uuid":          "This value must be a UUID.",
+	"of_entity":     "A webhook that belongs to a document pack stays with it, and no other becomes one. Delete it and make another.",
+	"part_twice":    "Send one of %s, not both.",
 	"entity_parent": "An entity_parent_key stands beside the entity_key of a part of it; leave it out where the event is about the whole.",
 	"entity_key":    "This value must have 1 to 256 bytes; leave it out for none.",
 

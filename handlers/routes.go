@@ -101,8 +101,8 @@ func (a *api) engine() (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	e.NoRoute(a.answer(a.stray(unknownPath)))
-	e.NoMethod(a.answer(a.stray(wrongMethod)))
+	e.NoRoute(a.answer(a.stray(a.strange(http.StatusNotFound, detailPath, unknownPath))))
+	e.NoMethod(a.answer(a.stray(a.strange(http.StatusMethodNotAllowed, detailMethod, wrongMethod))))
 
 	for _, r := range a.routes() {
 		e.Handle(r.method, r.path, a.answer(a.guarded(r)))
@@ -128,16 +128,3 @@ func (a *api) stray(f Func) Func {
 
 // ofV3 reports whether a path belongs to the surface that has keys and limits.
 func ofV3(path string) bool { return path == "/v3" || strings.HasPrefix(path, "/v3/") }
-
-// guarded runs the surface's guard before a route.
-func (s Surface) guarded(r Route) Func {
-	if s.Guard == nil {
-		return r.Handle
-	}
-	return func(c *gin.Context) error {
-		if err := s.Guard(c); err != nil {
-			return err
-		}
-		return r.Handle(c)
-	}
-}

@@ -59,6 +59,9 @@ func (a *api) testWebhook(c *gin.Context, key *models.APIKey) error {
 		return err
 	}
 	e.Target = s.ID
+	if s.OfEntity() {
+		e.EntityKey = s.EntityKey // so that its log goes with the entity
+	}
 	outcome := a.Accepter.Accept(c.Request.Context(), []*models.Event{e})[0]
 	if outcome.Err != nil {
 		return a.refused(c, outcome.Err)

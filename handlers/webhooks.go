@@ -47,7 +47,7 @@ func (a *api) createWebhook(c *gin.Context, key *models.APIKey) error {
 	if err := a.writeSecret(s, in, s.CreatedAt); err != nil {
 		return err
 	}
-	if err := a.Store.CreateSubscription(c.Request.Context(), s, a.SubscriptionQuota, key.ID); err != nil {
+	if err := a.Store.CreateSubscription(c.Request.Context(), s, a.quotaFor(s), key.ID); err != nil {
 		return err
 	}
 	a.refresh(c)
@@ -139,11 +139,43 @@ func (a *api) edit(
 	if !sees(key, in.Sandbox) {
 		wrong = append(wrong, models.FieldError{Name: "sandbox", Reason: reason("sandbox_key", "")})
 	}
+	wrong = append(wrong, moved(s, in)...)
 	if wrong != nil {
 		return nil, models.Invalid(wrong...)
 	}
 	in.write(s)
 	return in, nil
+}
+
+// quotaFor is the quota that a new subscription counts against.
+func (a *api) quotaFor(s *models.Subscription) int {
+	if s.OfEntity() {
+		return a.EntityWebhookQuota
+	}
+	return a.SubscriptionQuota
+}
+
+// moved says what an input changes that must stay. A webhook of an entity stays with it, in its format and environment: its key, its log
+// and its place in the quota go by these, and its owner, who sees it by its entity's key, would lose sight of it. No other subscription
+// becomes one for the same reasons (ADR 25).
+func moved(s *models.Subscription, in *webhookInput) (wrong []models.FieldError) {
+	after := models.Subscription{Format: models.Format(in.Format), EntityKey: value(in.EntityKey)}
+	if !s.OfEntity() && !after.OfEntity() {
+		return nil
+	}
+	fail := func(name string) {
+		wrong = append(wrong, models.FieldError{Name: name, Reason: reason("of_entity", "")})
+	}
+	if s.Format != after.Format {
+		fail("format")
+	}
+	if s.EntityKey != after.EntityKey {
+		fail("entity_key")
+	}
+	if s.OfEntity() && s.Sandbox != in.Sandbox {
+		fail("sandbox")
+	}
+	return wrong
 }
 
 func (a *api) deleteWebhook(c *gin.Context, key *models.APIKey) error {

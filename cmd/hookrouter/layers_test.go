@@ -29,9 +29,10 @@ var layers = map[string][]string{
 	"handlers":                {"models"},
 	"handlers/admin":          {"models", "handlers"},
 	"handlers/metrics":        {"models"},
+	"handlers/quicklysign":    {"models", "handlers"},
 	"cmd/hookreceiver":        {"signing"},
 	"cmd/hookbench":           {"models", "routing", "store", "store/storetest/cluster"},
-	"cmd/hookrouter":          {"models", "signing", "catalogue", "delivery", "delivery/format", "delivery/egress", "routing", "sandbox", "store", "handlers", "handlers/admin", "handlers/metrics"},
+	"cmd/hookrouter":          {"models", "signing", "catalogue", "delivery", "delivery/format", "delivery/egress", "routing", "sandbox", "store", "handlers", "handlers/admin", "handlers/metrics", "handlers/quicklysign"},
 }
 
 // TestLayers holds the picture in docs/architecture.md against the imports of all files but tests.
