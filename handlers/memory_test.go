@@ -41,6 +41,7 @@ type memory struct {
 	accepts           func()        // runs before events are accepted
 	resends           []models.Resend
 
+	quota     int   // that the last new subscription was to count against
 	lookups   int   // of keys
 	refreshes int   // of the rules
 	fault     error // what every call fails with
@@ -161,9 +162,10 @@ func (m *memory) CreateSubscription(_ context.Context, s *models.Subscription, q
 	if err != nil {
 		return err
 	}
+	m.quota = quota
 	n := 0
 	for _, x := range m.subscriptions {
-		if x.OrganizationID == s.OrganizationID && x.DeletedAt.IsZero() {
+		if x.OrganizationID == s.OrganizationID && x.DeletedAt.IsZero() && x.OfEntity() == s.OfEntity() {
 			n++
 		}
 	}
