@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/gin-gonic/gin"
@@ -108,7 +109,11 @@ func (a *api) engine() (http.Handler, error) {
 		e.Handle(r.method, r.path, a.answer(a.guarded(r)))
 	}
 	e.Handle(http.MethodPost, "/inbox/:token", a.answer(a.receive))
-	for _, s := range a.Surfaces {
+	surfaces := slices.Clone(a.Surfaces)
+	for _, guest := range a.Guests {
+		surfaces = append(surfaces, guest(&Core{a}))
+	}
+	for _, s := range surfaces {
 		for _, r := range s.Routes {
 			e.Handle(r.Method, r.Path, a.answer(s.guarded(r)))
 		}
