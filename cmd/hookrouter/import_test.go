@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -80,6 +82,13 @@ func TestMovingIn(t *testing.T) {
 	var list []wantedWebhook
 	n.must(http.StatusOK, http.MethodGet, "/v3/webhooks", key, nil, &list)
 	require.Len(t, list, 5)
+
+	// With the workspace of docs/migrating.md, which is what makes them others.
+	body := regexp.MustCompile(`-d '(.*)' `).FindStringSubmatch(document(t, "docs/migrating.md"))
+	n.must(http.StatusCreated, http.MethodPost, "/v3/workspaces", key, json.RawMessage(body[1]), nil)
+	out, err := imported(t, "http://"+n.listen, key, "documenso", documensoFile(documenso), "--team", "9=5b0a3c9e-3a0e-4a52-9c06-6b0a2a1f7d11")
+	require.NoError(t, err, out)
+	require.Contains(t, out, "2 to create")
 	by := map[string]wantedWebhook{}
 	for _, w := range list {
 		by[w.Endpoint+" "+strings.Join(w.Events, " ")] = w
@@ -255,6 +264,17 @@ func TestNothingIsHalfDone(t *testing.T) {
 		} else {
 			require.NoError(t, err)
 		}
+	}
+}
+
+// TestCommandsInMigratingParse runs the commands of the document up to the file that is not there.
+func TestCommandsInMigratingParse(t *testing.T) {
+	t.Parallel()
+	lines := regexp.MustCompile(`(?m)^hookrouter (import .*)$`).FindAllStringSubmatch(document(t, "docs/migrating.md"), -1)
+	require.Len(t, lines, 3)
+	for _, line := range lines {
+		err := run(t.Context(), strings.Fields(line[1]), nil, io.Discard, io.Discard)
+		require.ErrorIs(t, err, os.ErrNotExist, line[0])
 	}
 }
 

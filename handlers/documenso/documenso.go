@@ -68,6 +68,7 @@ func problem(err error) (status int, message string) {
 		return http.StatusServiceUnavailable, "The service can't take this call right now. Send it again."
 	case models.CodeInternal:
 		return http.StatusInternalServerError, "Internal Server Error"
+	default:
+		return http.StatusBadRequest, message
 	}
-	return http.StatusBadRequest, message
 }
