@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"context"
 	"net/http"
 	"strconv"
 	"testing"
@@ -164,4 +165,34 @@ func TestRetryPlansWithoutEnd(t *testing.T) {
 	require.Less(t, len(year.Attempts), maxPlanned)
 	still := planner(t, Policy{Jitter: 1}).RetryPlan(s, models.Outage{Start: noon, End: noon.AddDate(1, 0, 0), Reason: models.ReasonDNS})
 	require.Len(t, still.Attempts, maxPlanned, "with waits of nothing it is cut off")
+}
+
+// TestTheDispatcherKeepsTheTermsOfTheFormat sends to an endpoint that fails for an hour, with auto_retry off.
+func TestTheDispatcherKeepsTheTermsOfTheFormat(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		begin := time.Now()
+		var at []time.Duration
+		w := newWorld(t, func(_ context.Context, j models.Job) models.Attempt {
+			at = append(at, time.Since(begin))
+			if time.Since(begin) < time.Hour {
+				return answering(j, 500, 0)
+			}
+			return answering(j, 200, 0)
+		}, nil)
+		s := w.sub(func(s *models.Subscription) { s.Format, s.AutoRetry = models.FormatQuicklySign, false })
+		w.start()
+		w.publish(s, 1)
+		r := w.retrier(t)
+		for len(at) < 7 {
+			pause(t.Context(), time.Second)
+			require.NoError(t, r.Sweep(t.Context()))
+			synctest.Wait()
+		}
+		for i, want := range []time.Duration{0, 1, 3, 7, 15, 31, 63} {
+			require.Equal(t, want*time.Minute, at[i])
+		}
+		require.Equal(t, map[models.DeliveryStatus]int{models.StatusDelivered: 1}, w.queue.counts())
+		w.stop()
+	})
 }

@@ -59,6 +59,8 @@ type Options struct {
 	Catalogue          *models.Catalogue // default: the built-in one
 	Logger             *slog.Logger      // default: discards
 	Surfaces           []Surface
+	// Guests make surfaces that work with what /v3 works with.
+	Guests []func(*Core) Surface
 	// Notify, where set, is told what an organization may want to know of its endpoints. It must not block.
 	Notify func(models.Notice)
 }

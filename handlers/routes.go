@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/gin-gonic/gin"
@@ -108,6 +109,10 @@ func (a *api) engine() (http.Handler, error) {
 		e.Handle(r.method, r.path, a.answer(a.guarded(r)))
 	}
 	e.Handle(http.MethodPost, "/inbox/:token", a.answer(a.receive))
+	a.Surfaces = slices.Clone(a.Surfaces)
+	for _, guest := range a.Guests {
+		a.Surfaces = append(a.Surfaces, guest(&Core{a}))
+	}
 	for _, s := range a.Surfaces {
 		for _, r := range s.Routes {
 			e.Handle(r.Method, r.Path, a.answer(s.guarded(r)))

@@ -42,17 +42,26 @@ func (a *api) createWebhook(c *gin.Context, key *models.APIKey) error {
 	if err := a.rules.read(c.Request, in, in.fields()...); err != nil {
 		return err
 	}
+	s, err := a.create(c, key, in)
+	if err != nil {
+		return err
+	}
+	WriteJSON(c, http.StatusCreated, a.showWebhook(s, key.Role))
+	return nil
+}
+
+// create makes a subscription of input that was checked.
+func (a *api) create(c *gin.Context, key *models.APIKey, in *webhookInput) (*models.Subscription, error) {
 	s := &models.Subscription{ID: a.NewID(), OrganizationID: key.OrganizationID, CreatedAt: a.Now().UTC()}
 	in.write(s)
 	if err := a.writeSecret(s, in, s.CreatedAt); err != nil {
-		return err
+		return nil, err
 	}
 	if err := a.Store.CreateSubscription(c.Request.Context(), s, a.quotaFor(s), key.ID); err != nil {
-		return err
+		return nil, err
 	}
 	a.refresh(c)
-	WriteJSON(c, http.StatusCreated, a.showWebhook(s, key.Role))
-	return nil
+	return s, nil
 }
 
 // updateWebhook changes what the body names and checks the result as a whole, inside the store's lock, so that two changes at the
@@ -183,11 +192,19 @@ func (a *api) deleteWebhook(c *gin.Context, key *models.APIKey) error {
 	if err != nil {
 		return err
 	}
-	if err := a.Store.DeleteSubscription(c.Request.Context(), key.OrganizationID, s.ID, key.ID, a.Now().UTC()); err != nil {
+	if err := a.remove(c, key, s.ID); err != nil {
+		return err
+	}
+	WriteNothing(c)
+	return nil
+}
+
+// remove deletes a subscription that the key may see.
+func (a *api) remove(c *gin.Context, key *models.APIKey, id models.ID) error {
+	if err := a.Store.DeleteSubscription(c.Request.Context(), key.OrganizationID, id, key.ID, a.Now().UTC()); err != nil {
 		return err
 	}
 	a.refresh(c)
-	WriteNothing(c)
 	return nil
 }
 

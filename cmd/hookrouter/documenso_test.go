@@ -152,6 +152,10 @@ func TestDocumensoEndToEnd(t *testing.T) {
 		n.subscribe(key, endpoint, secret, map[string]any{"format": "documenso", "subscribed_events": names})
 		webhook := n.subscribe(key, sampled.serve(t, ""), "", map[string]any{"format": "documenso", "sandbox": true, "subscribed_events": names})
 
+		zapped := &documensoLog{calls: map[string]documensoCall{}}
+		n.must(http.StatusOK, http.MethodPost, "/api/v1/zapier/subscribe", key,
+			map[string]any{"webhookUrl": zapped.serve(t, ""), "eventTrigger": "DOCUMENT_SIGNED"}, nil)
+
 		for _, name := range []string{"document.created", "document.sent", "document.opened", "document.signed", "document.completed"} {
 			text, err := os.ReadFile("testdata/documenso/" + name + ".json")
 			require.NoError(t, err)
@@ -169,6 +173,7 @@ func TestDocumensoEndToEnd(t *testing.T) {
 			require.Equal(t, endpoint, got.WebhookEndpoint)
 			checkDocumensoFields(t, name, got.Payload, false)
 		}
+		zapped.await(t, "DOCUMENT_SIGNED")
 		require.Equal(t, "application/json", shown.lastHeader().Get("Content-Type"))
 		require.Equal(t, []string{secret}, shown.lastHeader()["X-Documenso-Secret"])
 
@@ -191,7 +196,7 @@ func TestDocumensoEndToEnd(t *testing.T) {
 		n.must(http.StatusOK, http.MethodGet, "/v3/deliveries/"+page.Data[0].ID, key, nil, &raw)
 		require.NotContains(t, string(raw), secret)
 		ledger := settled(t, openStore(t, url), 20*time.Second)
-		require.Equal(t, int64(20), ledger.ByStatus[models.StatusDelivered])
+		require.Equal(t, int64(21), ledger.ByStatus[models.StatusDelivered])
 		require.False(t, n.log.contains(secret))
 	})
 }

@@ -28,11 +28,12 @@ var layers = map[string][]string{
 	"sandbox":                 {"models"},
 	"handlers":                {"models"},
 	"handlers/admin":          {"models", "handlers"},
+	"handlers/documenso":      {"models", "handlers"},
 	"handlers/metrics":        {"models"},
 	"handlers/quicklysign":    {"models", "handlers"},
 	"cmd/hookreceiver":        {"signing"},
 	"cmd/hookbench":           {"models", "routing", "store", "store/storetest/cluster"},
-	"cmd/hookrouter":          {"models", "signing", "catalogue", "delivery", "delivery/format", "delivery/egress", "routing", "sandbox", "store", "handlers", "handlers/admin", "handlers/metrics", "handlers/quicklysign"},
+	"cmd/hookrouter":          {"models", "signing", "catalogue", "delivery", "delivery/format", "delivery/egress", "routing", "sandbox", "store", "handlers", "handlers/admin", "handlers/documenso", "handlers/metrics", "handlers/quicklysign"},
 }
 
 // TestLayers holds the picture in docs/architecture.md against the imports of all files but tests.

@@ -22,6 +22,7 @@ import (
 	"hookrouter/delivery/format"
 	"hookrouter/handlers"
 	"hookrouter/handlers/admin"
+	"hookrouter/handlers/documenso"
 	"hookrouter/handlers/metrics"
 	"hookrouter/models"
 	"hookrouter/routing"
@@ -233,6 +234,7 @@ func (s *server) api(guard *egress.Policy, own *egress.Own) (http.Handler, error
 		EntityWebhookQuota: c.QuotaQuicklySign,
 		Logger:             s.log,
 		Surfaces:           []handlers.Surface{operator, packs},
+		Guests:             []func(*handlers.Core) handlers.Surface{documenso.Surface},
 		Notify:             s.notify,
 	})
 }

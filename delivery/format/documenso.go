@@ -17,7 +17,7 @@ import (
 type documenso struct{}
 
 const (
-	documensoSecretHeader = "X-Documenso-Secret"
+	documensoHeader = "X-Documenso-Secret"
 	// maxDocumensoSecret is how long a secret may be, in characters. Documenso sets no limit; a header of more is refused by servers.
 	maxDocumensoSecret = 255
 )
@@ -47,7 +47,7 @@ func (documenso) Shown(secret models.Secret) string { return secret.Reveal() }
 
 // Verify compares the header with the secrets, in a time that does not tell where they differ.
 func (documenso) Verify(header http.Header, _ []byte, secrets ...string) error {
-	given := []byte(header.Get(documensoSecretHeader))
+	given := []byte(header.Get(documensoHeader))
 	switch {
 	case len(secrets) == 0 && len(given) == 0:
 		return ErrUnsigned
@@ -96,6 +96,6 @@ func (documenso) Headers(dst []Header, j *models.Job, _ []byte, _ int, issuedAt 
 	return append(dst,
 		Header{"Content-Type", "application/json"},
 		Header{"User-Agent", ownUserAgent},
-		Header{documensoSecretHeader, j.Current.Signing(issuedAt).Current.Reveal()},
+		Header{documensoHeader, j.Current.Signing(issuedAt).Current.Reveal()},
 	), nil
 }

@@ -97,7 +97,7 @@ func (List) ShowSecret(name models.Format, secret models.Secret) string {
 func (List) Confidential(name string) bool { return Confidential(name) }
 
 // Confidential reports whether the value of a format's header is a secret: it is sent, and never stored or shown. name is in canonical form.
-func Confidential(name string) bool { return name == documensoSecretHeader }
+func Confidential(name string) bool { return name == documensoHeader }
 
 // Common appends the headers that go with every format: which delivery this is, and which of its attempts.
 func Common(dst []Header, j *models.Job, attempt int) []Header {
