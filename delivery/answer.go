@@ -41,7 +41,7 @@ func (c *call) finish(ctx context.Context, resp *http.Response) {
 	case err != nil && ctx.Err() != nil:
 		// Failure policy: the exchange includes the body, so a body that does not end in time fails the attempt.
 		c.fail(models.ReasonTimeout, "the answer's body did not end within "+c.timeout.String())
-	case !succeeded(resp.StatusCode):
+	case !c.terms.Success(resp.StatusCode):
 		c.fail(models.ReasonStatus, "the endpoint answered "+strconv.Itoa(resp.StatusCode))
 	case err != nil:
 		// The status has arrived whole and says that the receiver has taken the delivery. Sending it again would be a duplicate.

@@ -17,6 +17,7 @@ import (
 //   - With auto_retry, a failure is tried again while the schedule has a step left.
 //   - Without it, only a first attempt that timed out is, once, after the schedule's first step. That retry is owed: it does not
 //     depend on auto_retry.
+//   - Where the policy never gives up, every failure is tried again, and every retry is owed.
 //   - Where a retry would be due but the subscription was deleted, disabled or had its auto_retry switched off meanwhile, the
 //     delivery is canceled with that reason.
 //   - Where it would be due but the subscription was suspended meanwhile, the delivery is parked.
@@ -40,7 +41,7 @@ func Decide(d models.Delivery, s *models.Subscription, a models.Attempt, p Polic
 	}
 	number := a.Number - d.Uncounted // among those that count
 	wait, left := p.backoff(number, jitter)
-	owed := !s.AutoRetry && number == 1 && a.Reason == models.ReasonTimeout
+	owed := p.endless() || !s.AutoRetry && number == 1 && a.Reason == models.ReasonTimeout
 	// A second or later attempt that nobody owed was a retry under auto_retry, so that is what it had been.
 	retries := s.AutoRetry || owed || number > 1 && !d.Owed
 	if !left || !retries {
@@ -117,6 +118,3 @@ func canceled(d models.Delivery, reason models.Reason) models.Result {
 	}
 	return models.Result{Delivery: d, Status: models.StatusCanceled, Reason: reason}
 }
-
-// succeeded reports whether a status code is a success: 2xx and 3xx, by the vendor's contract.
-func succeeded(status int) bool { return status >= 200 && status < 400 }

@@ -20,7 +20,7 @@ var vendorSchedule = []time.Duration{
 
 // outcome is an attempt as the sender reports an answer of this status.
 func outcome(number, status int) models.Attempt {
-	a := models.Attempt{Number: number, StatusCode: status, Success: succeeded(status)}
+	a := models.Attempt{Number: number, StatusCode: status, Success: status >= 200 && status <= 399}
 	if !a.Success {
 		a.Reason = models.ReasonStatus
 	}

@@ -1,11 +1,11 @@
 package delivery
 
 import (
-	"cmp"
 	"errors"
 	"net/http"
 	"time"
 
+	"hookrouter/delivery/format"
 	"hookrouter/models"
 )
 
@@ -13,8 +13,8 @@ import (
 type Planner struct {
 	// Policy is the operator's.
 	Policy Policy
-	// TimeoutFirst and TimeoutRetry are the operator's, for subscriptions that do not say. An attempt that times out takes that long, and
-	// the wait for the next one begins after it.
+	// TimeoutFirst and TimeoutRetry are the operator's, where neither the subscription nor its format says. An attempt that times out
+	// takes that long, and the wait for the next one begins after it.
 	TimeoutFirst, TimeoutRetry time.Duration
 }
 
@@ -29,6 +29,18 @@ func NewPlanner(p Planner) (*Planner, error) {
 	return &p, nil
 }
 
+// Bounds of a plan. Failure policy: it ends in the middle, with status retrying. The larger one is for outages that end, and has room for
+// a year of retries that are never given up.
+const (
+	maxPlanned     = 2000
+	maxPlannedOpen = 100
+)
+
+// FirstTimeout is how long the first attempt of a delivery of a subscription, as it is now, may take.
+func (p *Planner) FirstTimeout(s *models.Subscription) time.Duration {
+	return p.timeout(s, termsOf(s), 1)
+}
+
 // RetryPlan is what becomes of a delivery of a subscription, as it is now, whose first attempt is at the start of an outage. Attempts take
 // no time unless they time out. The plan knows nothing of other deliveries: that the endpoint is suspended meanwhile, or has no room, is
 // not in it.
@@ -41,7 +53,11 @@ func (p *Planner) RetryPlan(s *models.Subscription, o models.Outage) models.Retr
 	}
 	// Three courses at once: no jitter, each wait as short as can be, each as long as can be. The short one has the most attempts.
 	middle, early, late := newCourse(p, s, o, 0), newCourse(p, s, o, -1), newCourse(p, s, o, 1)
-	for number := 1; !early.ended; number++ {
+	most := maxPlanned
+	if o.End.IsZero() {
+		most = maxPlannedOpen
+	}
+	for number := 1; !early.ended && number <= most; number++ {
 		a := models.PlannedAttempt{Number: number, Earliest: early.at, Latest: late.at}
 		certain := !late.ended
 		if late.ended { // it happens only if the one before it failed, which at the latest it did at the very end of the outage
@@ -70,6 +86,8 @@ type course struct {
 	s      *models.Subscription
 	o      models.Outage
 	jitter float64
+	policy Policy
+	terms  format.Terms
 
 	at     time.Time // when the next attempt is due
 	number int       // of the attempts made
@@ -80,7 +98,7 @@ type course struct {
 
 func newCourse(p *Planner, s *models.Subscription, o models.Outage, jitter float64) *course {
 	return &course{
-		p: p, s: s, o: o, jitter: jitter, at: o.Start,
+		p: p, s: s, o: o, jitter: jitter, policy: p.Policy.For(s.Format), terms: termsOf(s), at: o.Start,
 		d: models.Delivery{SubscriptionID: s.ID, SubscriptionVersion: s.Version, Status: models.StatusPending},
 	}
 }
@@ -109,22 +127,28 @@ func (c *course) decide(fails bool, begun time.Time) {
 	if fails {
 		a.Reason, a.RetryAfter = c.o.Reason, c.o.RetryAfter
 		if a.Reason == models.ReasonTimeout {
-			end = begun.Add(c.p.timeout(c.s, c.number))
+			end = begun.Add(c.p.timeout(c.s, c.terms, c.number))
 		}
 		if a.Reason == models.ReasonStatus {
 			a.StatusCode = http.StatusServiceUnavailable
 		}
 	}
-	c.result = Decide(c.d, c.s, a, c.p.Policy, end, c.jitter)
+	c.result = Decide(c.d, c.s, a, c.policy, end, c.jitter)
 	if c.ended = c.result.Status != models.StatusRetrying; !c.ended {
 		c.at, c.d.Owed = c.result.DueAt, c.result.Owed
 	}
 }
 
 // timeout is how long an attempt may take.
-func (p *Planner) timeout(s *models.Subscription, number int) time.Duration {
-	if number == 1 {
-		return cmp.Or(s.TimeoutFirst, p.TimeoutFirst)
+func (p *Planner) timeout(s *models.Subscription, t format.Terms, number int) time.Duration {
+	return timeout(s, &t, number, p.TimeoutFirst, p.TimeoutRetry)
+}
+
+// termsOf are those of the subscription's format; none where nobody knows it, which fails at every attempt.
+func termsOf(s *models.Subscription) format.Terms {
+	f, ok := format.For(s.Format)
+	if !ok {
+		return format.Terms{}
 	}
-	return cmp.Or(s.TimeoutRetry, p.TimeoutRetry)
+	return f.Terms()
 }

@@ -4,13 +4,16 @@ import (
 	"fmt"
 	"math"
 	"time"
+
+	"hookrouter/delivery/format"
+	"hookrouter/models"
 )
 
 // MaxPostpone is the longest that a receiver's Retry-After can postpone the next attempt. Failure policy: longer wishes count as
 // this, because a typing error in a receiver must not park its deliveries for years.
 const MaxPostpone = 24 * time.Hour
 
-// Policy is when a delivery is tried again.
+// Policy is when a delivery is tried again. What the operator sets is for every format that has no backoff of its own: see [Policy.For].
 type Policy struct {
 	// Schedule holds the waits between attempts, each counted from the end of the attempt before. Its length is the number of
 	// retries; an empty one means a single attempt.
@@ -18,7 +21,20 @@ type Policy struct {
 	// Jitter is by which fraction, 0..1, a wait is stretched or shortened at most, so that receivers which failed together are
 	// not called together again.
 	Jitter float64
+	// Backoff, where it is not zero, takes the place of the schedule: there is always a next attempt, whatever auto_retry says.
+	Backoff format.Backoff
 }
+
+// For is the policy for deliveries in a format.
+func (p Policy) For(name models.Format) Policy {
+	if f, ok := format.For(name); ok {
+		p.Backoff = f.Terms().Backoff
+	}
+	return p
+}
+
+// endless reports whether a delivery is tried until it succeeds or is stopped.
+func (p Policy) endless() bool { return !p.Backoff.IsZero() }
 
 // DefaultPolicy is the vendor's schedule (https://developers.yousign.com/docs/failure-and-retry-policy) with a tenth of jitter.
 func DefaultPolicy() Policy {
@@ -54,5 +70,5 @@ func (p Policy) Validate() error {
 	return nil
 }
 
-// Attempts is how many attempts a delivery has at most.
+// Attempts is how many attempts a delivery has at most, where there is no backoff.
 func (p Policy) Attempts() int { return len(p.Schedule) + 1 }

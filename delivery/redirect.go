@@ -9,10 +9,7 @@ import (
 	"hookrouter/models"
 )
 
-// maxRedirects is how many redirects are followed; one more fails the attempt. Source: the vendor's failure and retry policy.
-const maxRedirects = 2
-
-// run makes the requests of the attempt: one, and one more for each redirect that is followed. The method, the headers and the
+// run makes the requests of the attempt: one, and one more for each redirect that is followed, where the format follows any. The method, the headers and the
 // body stay the same on every hop, and every hop is dialed through the guarded transport. http.Client is not used: it changes the
 // method on a 301 or 302, keeps the query in its errors and has a jar for cookies.
 func (c *call) run(ctx context.Context) {
@@ -31,7 +28,7 @@ func (c *call) run(ctx context.Context) {
 			return
 		}
 		location := redirect(resp)
-		if location == "" {
+		if location == "" || c.terms.Redirects == 0 {
 			c.finish(ctx, resp)
 			return
 		}
@@ -75,7 +72,7 @@ func redirect(resp *http.Response) string {
 
 // follow aims at the redirect's target, or fails the attempt. The text of the location is never repeated: it may hold anything.
 func (c *call) follow(location string) bool {
-	if c.attempt.Redirects == maxRedirects {
+	if c.attempt.Redirects == c.terms.Redirects {
 		return c.fail(models.ReasonTooManyRedirects, "the endpoint redirected a third time")
 	}
 	target, err := c.target.Parse(location)

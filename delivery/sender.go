@@ -25,7 +25,7 @@ type SenderOptions struct {
 	// Own, where set, reports that an address is one of our own inboxes, which may have any scheme: egress.Own.
 	Own func(*url.URL) bool
 	// TimeoutFirst and TimeoutRetry bound the whole exchange of a first attempt and of a retry: look-up, connect, redirects and the
-	// answer's body. A subscription may have its own. Default: the vendor's 1 s and 10 s.
+	// answer's body, where neither the subscription nor its format says. Default: the vendor's 1 s and 10 s.
 	TimeoutFirst, TimeoutRetry time.Duration
 	// UserAgent replaces that of the format. Default: the format's.
 	UserAgent string
@@ -102,7 +102,7 @@ func (s *HTTPSender) Send(ctx context.Context, j models.Job) models.Attempt {
 		Number:         j.Delivery.Attempts + 1,
 		StartedAt:      start,
 	}
-	c := call{sender: s, attempt: &a, started: start, timeout: s.timeoutOf(&j)}
+	c := call{sender: s, attempt: &a, started: start}
 	d, _ := s.desks.Get().(*desk)
 	d.job = j
 	ready := c.prepare(&d.job, d.lines[:0])
@@ -120,13 +120,6 @@ func (s *HTTPSender) Send(ctx context.Context, j models.Job) models.Attempt {
 	return a
 }
 
-func (s *HTTPSender) timeoutOf(j *models.Job) time.Duration {
-	if j.Delivery.Attempts == 0 {
-		return cmp.Or(j.Current.TimeoutFirst, s.first)
-	}
-	return cmp.Or(j.Current.TimeoutRetry, s.retry)
-}
-
 // allows reports whether an address has a scheme that may be called.
 func (s *HTTPSender) allows(target *url.URL) bool {
 	return slices.Contains(s.schemes, target.Scheme) || s.own != nil && s.own(target)
@@ -137,6 +130,7 @@ type call struct {
 	sender  *HTTPSender
 	attempt *models.Attempt
 	started time.Time
+	terms   format.Terms
 	timeout time.Duration
 	trace   trace
 
@@ -151,6 +145,8 @@ func (c *call) prepare(j *models.Job, lines []format.Header) bool {
 	if !ok {
 		return c.fail(models.ReasonInvalid, "the subscription has an unknown format")
 	}
+	c.terms = f.Terms()
+	c.timeout = timeout(j.Current, &c.terms, c.attempt.Number, c.sender.first, c.sender.retry)
 	target, err := url.Parse(j.Current.Endpoint)
 	if err != nil || target.Host == "" {
 		return c.fail(models.ReasonInvalid, "the endpoint is not a valid URL")
@@ -187,7 +183,11 @@ func (c *call) setHeader(lines []format.Header, own []models.Header) {
 		if l.Name == "User-Agent" && c.sender.userAgent != "" {
 			l.Value = c.sender.userAgent
 		}
-		set(l.Name, l.Value, l.Value)
+		shown := l.Value
+		if shown != "" && format.Confidential(l.Name) {
+			shown = models.NewSecret(shown).String()
+		}
+		set(l.Name, l.Value, shown)
 	}
 	for _, h := range own {
 		name := http.CanonicalHeaderKey(h.Name)

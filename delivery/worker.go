@@ -75,7 +75,7 @@ func (d *Dispatcher) attempt(j *models.Job) (*models.Attempt, *models.Subscripti
 	if !a.Success {
 		jitter = 2*d.o.Random() - 1
 	}
-	r := Decide(j.Delivery, after, a, d.o.Policy, now, jitter)
+	r := Decide(j.Delivery, after, a, d.o.Policy.For(j.Matched.Format), now, jitter)
 	if probe {
 		r = DecideProbe(j.Delivery, after, a, now)
 	}

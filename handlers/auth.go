@@ -80,7 +80,10 @@ func unauthorized(c *gin.Context, message string) error {
 const notValid = "The API key is not valid."
 
 // bearer is the key of a call (RFC 6750), if it can be one.
-func bearer(c *gin.Context) (string, error) {
+func bearer(c *gin.Context) (string, error) { return presented(c, false) }
+
+// presented is the key of a call, if it can be one: after Bearer or, where bare keys are taken, alone.
+func presented(c *gin.Context, bare bool) (string, error) {
 	if query := c.Request.URL.RawQuery; strings.Contains(query, prefixProduction) || strings.Contains(query, prefixSandbox) {
 		// An address is written to logs along the way. Refusing such a call even with a good header makes the leak known.
 		return "", unauthorized(c, "An API key stands in the address. Send it in the Authorization header only, and revoke that one.")
@@ -93,7 +96,10 @@ func bearer(c *gin.Context) (string, error) {
 	if len(given) > 1 {
 		return "", unauthorized(c, "There is more than one Authorization header.")
 	}
-	scheme, text, _ := strings.Cut(given[0], " ")
+	scheme, text, two := strings.Cut(given[0], " ")
+	if bare && !two {
+		scheme, text = "Bearer", scheme
+	}
 	if !strings.EqualFold(scheme, "Bearer") {
 		return "", unauthorized(c, "The Authorization header must be of the form Bearer KEY.")
 	}

@@ -53,7 +53,7 @@ func (r *eventReader) read(d *document) (*models.Event, error) {
 	r.wrong = nil
 	e := &models.Event{
 		OrganizationID: r.key.OrganizationID, PublishedBy: r.key.ID,
-		Sandbox: r.key.Environment == models.Sandbox, Time: r.now.UTC().Truncate(time.Second),
+		Sandbox: r.key.Environment == models.Sandbox, Time: r.now.UTC().Truncate(time.Millisecond),
 		IdempotencyKey: r.idempotencyKey,
 	}
 	if _, err := d.dec.ReadToken(); err != nil {
@@ -92,6 +92,9 @@ func (r *eventReader) read(d *document) (*models.Event, error) {
 	if seen&fieldData == 0 {
 		r.fail("data", "missing", "")
 	}
+	if seen&fieldParent != 0 && (seen&fieldEntity == 0 || e.EntityKey == e.EntityParentKey) && r.wrong == nil {
+		r.fail("entity_parent_key", "entity_parent", "")
+	}
 	if r.wrong == nil && !r.catalogue.Knows(e.Name) {
 		r.wrong = r.own.check(e)
 	}
@@ -105,7 +108,7 @@ func (r *eventReader) read(d *document) (*models.Event, error) {
 }
 
 // eventFields is a set of the fields of an event.
-type eventFields uint8
+type eventFields uint16
 
 const (
 	fieldName eventFields = 1 << iota
@@ -116,6 +119,7 @@ const (
 	fieldScope
 	fieldWorkspace
 	fieldEntity
+	fieldParent
 
 	fieldUnknown eventFields = 0 // ignored, as the vendor's evolution policy asks
 )
@@ -148,6 +152,8 @@ func fieldNamed(name string) eventFields {
 		return fieldWorkspace
 	case "entity_key":
 		return fieldEntity
+	case "entity_parent_key":
+		return fieldParent
 	}
 	return fieldUnknown
 }
@@ -189,13 +195,9 @@ func (r *eventReader) take(e *models.Event, field eventFields, v jsontext.Value)
 	case fieldWorkspace:
 		e.WorkspaceID = r.id("workspace_id", v)
 	case fieldEntity:
-		entity, ok := text(v)
-		if !ok {
-			r.fail("entity_key", "string", "")
-		} else if entity == "" || len(entity) > models.MaxEntityKey {
-			r.fail("entity_key", "entity_key", "")
-		}
-		e.EntityKey = entity
+		e.EntityKey = r.entity("entity_key", v)
+	case fieldParent:
+		e.EntityParentKey = r.entity("entity_parent_key", v)
 	case fieldUnknown:
 		if depth, _ := shape(v); depth > maxDepth {
 			r.fail("body", "depth", "")
@@ -233,6 +235,16 @@ func (r *eventReader) takeSandbox(e *models.Event, v jsontext.Value) {
 	e.Sandbox = sandbox
 }
 
+func (r *eventReader) entity(field string, v jsontext.Value) string {
+	key, ok := text(v)
+	if !ok {
+		r.fail(field, "string", "")
+	} else if key == "" || len(key) > models.MaxEntityKey {
+		r.fail(field, "entity_key", "")
+	}
+	return key
+}
+
 func (r *eventReader) id(field string, v jsontext.Value) models.ID {
 	s, ok := text(v)
 	if !ok {
@@ -264,10 +276,14 @@ func fingerprint(e *models.Event, timed bool) [16]byte {
 	add(e.Name)
 	add(e.Scope)
 	add(e.EntityKey)
+	if e.EntityParentKey != "" { // events without one have the fingerprint that they had before there was the field
+		add("parent")
+		add(e.EntityParentKey)
+	}
 	add(string(e.WorkspaceID[:]))
 	add(strconv.FormatBool(e.Sandbox))
 	if timed {
-		add(strconv.FormatInt(e.Time.Unix(), 10))
+		add(strconv.FormatInt(e.Time.UnixMilli(), 10))
 	} else {
 		add("")
 	}

@@ -20,20 +20,21 @@ type eventOutput struct {
 	Scope       *string    `json:"scope"`
 	WorkspaceID *models.ID `json:"workspace_id"`
 	EntityKey   *string    `json:"entity_key"`
+	ParentKey   *string    `json:"entity_parent_key"`
 	Matched     int        `json:"matched"`
 	CreatedAt   string     `json:"created_at"`
 }
 
 func showEvent(e *models.Event) eventOutput {
 	return eventOutput{
-		ID: e.ID, Name: e.Name, Time: seconds(e.Time), Sandbox: e.Sandbox, Test: e.Test(), Scope: optional(e.Scope),
-		WorkspaceID: optional(e.WorkspaceID), EntityKey: optional(e.EntityKey), Matched: e.Matched, CreatedAt: millis(e.AcceptedAt),
+		ID: e.ID, Name: e.Name, Time: millis(e.Time), Sandbox: e.Sandbox, Test: e.Test(), Scope: optional(e.Scope),
+		WorkspaceID: optional(e.WorkspaceID), EntityKey: optional(e.EntityKey), ParentKey: optional(e.EntityParentKey), Matched: e.Matched, CreatedAt: millis(e.AcceptedAt),
 	}
 }
 
 // listEvents answers events, newest first.
 func (a *api) listEvents(c *gin.Context, key *models.APIKey) error {
-	q, err := readQuery(c, "event_name", "workspace_id", "scope", "sandbox", "entity_key", "from", "to", "matched")
+	q, err := readQuery(c, "event_name", "workspace_id", "scope", "sandbox", "entity_key", "entity_parent_key", "from", "to", "matched")
 	if err != nil {
 		return err
 	}
@@ -44,7 +45,7 @@ func (a *api) listEvents(c *gin.Context, key *models.APIKey) error {
 	}
 	filter := models.EventQuery{
 		OrganizationID: key.OrganizationID, Name: q.pattern("event_name", catalogue), Scope: q.scope("scope", catalogue),
-		WorkspaceID: q.id("workspace_id"), EntityKey: q.text("entity_key"), After: q.afterID(at), Limit: at.more(),
+		WorkspaceID: q.id("workspace_id"), EntityKey: q.text("entity_key"), ParentKey: q.text("entity_parent_key"), After: q.afterID(at), Limit: at.more(),
 	}
 	filter.From, filter.To = q.period()
 	sandbox, none := q.environment(key)

@@ -30,8 +30,8 @@ func TestPublishing(t *testing.T) {
 	require.Equal(t, w.org, e.OrganizationID)
 	require.False(t, e.Chosen)
 	require.Zero(t, e.Fingerprint)
-	require.Equal(t, "2026-05-04T10:00:07Z", seconds(e.Time), "the default is now, to the second")
-	require.Zero(t, e.Time.Nanosecond())
+	require.Equal(t, "2026-05-04T10:00:07.123Z", millis(e.Time), "the default is now, to the millisecond")
+	require.Zero(t, e.Time.Nanosecond()%1e6)
 }
 
 func TestPublishingWithEverything(t *testing.T) {
@@ -132,6 +132,11 @@ var badEventFields = map[string]struct {
 	"scope list":               {object{"scope": []string{"app"}}, "scope"},
 	"workspace no UUID":        {object{"workspace_id": "sales"}, "workspace_id"},
 	"entity_key empty":         {object{"entity_key": ""}, "entity_key"},
+	"parent empty":             {object{"entity_key": "a", "entity_parent_key": ""}, "entity_parent_key"},
+	"parent of 257 bytes":      {object{"entity_key": "a", "entity_parent_key": strings.Repeat("é", 129)}, "entity_parent_key"},
+	"parent number":            {object{"entity_key": "a", "entity_parent_key": 1}, "entity_parent_key"},
+	"parent of nothing":        {object{"entity_parent_key": "a"}, "entity_parent_key"},
+	"parent of itself":         {object{"entity_key": "a", "entity_parent_key": "a"}, "entity_parent_key"},
 	"entity_key of 257 bytes":  {object{"entity_key": strings.Repeat("é", 129)}, "entity_key"},
 	"entity_key number":        {object{"entity_key": 1}, "entity_key"},
 	"name in other case alone": {object{"event_name": absent, "Event_Name": "signer.done"}, "event_name"},
@@ -289,7 +294,7 @@ func TestDuplicates(t *testing.T) {
 	first := w.call("POST", "/v3/events", key, validEvent.with(id)).is(202)
 	again := w.call("POST", "/v3/events", key, `{"data":{"signer":{"id":7}},"event_id":"9A93D3B5-fb3b-4abf-9e70-26315b33506c","event_name":"signer.done"}`).is(202)
 	require.Equal(t, strings.Replace(first.body, `"duplicate":false`, `"duplicate":true`, 1), again.body)
-	for _, other := range []object{{"data": object{}}, {"event_name": "signer.error"}, {"sandbox": true}, {"entity_key": "a"}, {"event_time": 5}, {"scope": "app"}} {
+	for _, other := range []object{{"data": object{}}, {"event_name": "signer.error"}, {"sandbox": true}, {"entity_key": "a"}, {"event_time": 5}, {"scope": "app"}, {"entity_key": "a", "entity_parent_key": "b"}} {
 		other["event_id"] = id["event_id"]
 		conflict := w.call("POST", "/v3/events", key, validEvent.with(other)).is(409).json()
 		require.Equal(t, "resource.conflict", conflict["type"])

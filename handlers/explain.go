@@ -103,8 +103,11 @@ func detailOf(rule models.Mismatch, s *models.Subscription, e *models.Event) str
 		}
 		return fmt.Sprintf("workspaces did not have %s, but %s.", e.WorkspaceID, few(s.Workspaces))
 	case models.MismatchEntity:
-		if e.EntityKey == "" {
+		switch {
+		case e.EntityKey == "" && e.EntityParentKey == "":
 			return "The event has no entity_key; the subscription was for one entity only."
+		case e.EntityParentKey != "":
+			return "The subscription was for an entity that is neither the event's entity_key nor its entity_parent_key."
 		}
 		return "The subscription was for another entity_key only."
 	}

@@ -45,7 +45,9 @@ func TestExplainAnEvent(t *testing.T) {
 	want[deleted] = []string{"deleted_before"}
 	w.call("DELETE", "/v3/webhooks/"+deleted, key, "").is(204)
 
-	event := w.call("POST", "/v3/events", key, validEvent.with(nil)).is(202).json()["event_id"].(string)
+	want[w.webhook(key, with(object{"entity_key": "pack"}))] = []string{}
+	want[w.webhook(key, with(object{"entity_key": "document"}))] = []string{}
+	event := w.call("POST", "/v3/events", key, validEvent.with(object{"entity_key": "document", "entity_parent_key": "pack"})).is(202).json()["event_id"].(string)
 	w.webhook(w.key(w.other, models.RoleManager, models.Production), all)
 	later := w.webhook(key, all)
 	want[later] = []string{"created_later"}

@@ -141,6 +141,16 @@ func (d *document) readMembers() (members, error) {
 
 // eachMember reads one object. A value with text that can't be kept is visited as nil.
 func (d *document) eachMember(visit func(name string, v jsontext.Value)) error {
+	return d.eachRaw(func(name string, v jsontext.Value, good bool) {
+		if !good {
+			v = nil
+		}
+		visit(name, v)
+	})
+}
+
+// eachRaw reads one object; good says that a value has no text that can't be kept.
+func (d *document) eachRaw(visit func(name string, v jsontext.Value, good bool)) error {
 	if kind := d.dec.PeekKind(); kind != jsontext.KindBeginObject && kind != jsontext.KindInvalid {
 		return invalidBody("The body must be a JSON object.")
 	}
@@ -163,10 +173,7 @@ func (d *document) eachMember(visit func(name string, v jsontext.Value)) error {
 		if depth, _ := shape(v); depth > maxDepth {
 			return invalidBody(reason("depth", ""))
 		}
-		if d.dubious && !goodText(v) {
-			v = nil
-		}
-		visit(name, v)
+		visit(name, v, !d.dubious || goodText(v))
 	}
 	_, err := d.dec.ReadToken()
 	return err

@@ -11,8 +11,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/gin-gonic/gin"
-
 	"hookrouter/models"
 )
 
@@ -53,42 +51,24 @@ type Options struct {
 	Random    io.Reader     // cryptographic: keys are made from it. Default: crypto/rand.Reader
 	Now       func() time.Time
 
-	// TimeoutFirst is how long a first attempt may take where the subscription does not say; a test is waited for a little longer.
-	TimeoutFirst time.Duration // default: 1 s
 	// Wake says that subscriptions have got something that is due; JobStarted, that a job has begun. Default: nothing, and both are found
 	// by the next look at the database.
 	Wake       func(subs []models.ID)
 	JobStarted func()
 
-	Limit             Limit
-	SubscriptionQuota int               // per organization; 0 sets none
-	Catalogue         *models.Catalogue // default: the built-in one
-	Logger            *slog.Logger      // default: discards
-	Surfaces          []Surface
+	Limit              Limit
+	SubscriptionQuota  int               // per organization; 0 sets none
+	EntityWebhookQuota int               // the same for webhooks of document packs, which don't count among the others
+	Catalogue          *models.Catalogue // default: the built-in one
+	Logger             *slog.Logger      // default: discards
+	Surfaces           []Surface
+	// Guests make surfaces that work with what /v3 works with.
+	Guests []func(*Core) Surface
 	// Pages, where set, makes the web pages, which are served below [PagesPath] and call the surface inside the process.
 	Pages func(surface http.Handler) (http.Handler, error)
 	// Notify, where set, is told what an organization may want to know of its endpoints. It must not block.
 	Notify func(models.Notice)
 }
-
-// Surface is a further group of routes on the same engine, with a guard of its own.
-type Surface struct {
-	Guard  Func // runs before each of the routes; an error ends the call. nil guards nothing
-	Routes []Route
-}
-
-// Route is one operation of a [Surface].
-type Route struct {
-	Method string
-	Path   string
-	Handle Func
-	// Does names what the route does to what is kept, such as "organization.create": it is entered in the audit log, as an act of whom the
-	// guard said with [Acts], or else of the operator. "" where it only looks.
-	Does string
-}
-
-// Func answers a call, or returns why it can't without having written anything.
-type Func func(*gin.Context) error
 
 // api holds what the handlers of /v3 work with.
 type api struct {
@@ -124,11 +104,10 @@ func newAPI(o Options) (*api, error) {
 			return nil, fmt.Errorf("handlers: Options.%s is required", name)
 		}
 	}
-	if o.Limit.Minute < 0 || o.TimeoutFirst < 0 || o.Limit.Hour < 0 || o.SubscriptionQuota < 0 {
+	if o.Limit.Minute < 0 || o.Limit.Hour < 0 || o.SubscriptionQuota < 0 || o.EntityWebhookQuota < 0 {
 		return nil, errors.New("handlers: limits, quotas and timeouts must not be negative")
 	}
 	o.Catalogue = cmp.Or(o.Catalogue, models.BuiltinCatalogue())
-	o.TimeoutFirst = cmp.Or(o.TimeoutFirst, time.Second)
 	if o.Random == nil {
 		o.Random = rand.Reader
 	}

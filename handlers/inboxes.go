@@ -182,7 +182,7 @@ func (a *api) showRequest(r models.InboxRequest, role models.Role) inboxRequestO
 	}
 	if !role.May(models.ActionManage) {
 		for i, h := range out.Headers {
-			if !a.ReservedHeader(h.Name) {
+			if !a.ReservedHeader(h.Name) || a.Formats.Confidential(h.Name) {
 				out.Headers[i].Value = headerMask
 			}
 		}

@@ -16,6 +16,9 @@ import (
 const (
 	prefixProduction = "hk_live_"
 	prefixSandbox    = "hk_test_"
+	// A client_secret is of the same make, and no key: neither passes for the other.
+	prefixClientProduction = "qs_live_"
+	prefixClientSandbox    = "qs_test_"
 
 	keyEntropy     = 32 // bytes
 	keyRandomChars = 43 // 62^43 > 2^256
@@ -27,13 +30,25 @@ const (
 // NewKeyText makes the text of an API key from 32 bytes of random, which must be a cryptographic source. It fails only when
 // random does.
 func NewKeyText(random io.Reader, env models.Environment) (string, error) {
+	if env == models.Sandbox {
+		return newText(random, prefixSandbox)
+	}
+	return newText(random, prefixProduction)
+}
+
+// NewClientSecret is [NewKeyText] for the client_secret of a pair of credentials, as QuicklySign has them. The client_id beside it is the
+// opaque form of the key's id: [models.ID.OpaqueKey].
+func NewClientSecret(random io.Reader, env models.Environment) (string, error) {
+	if env == models.Sandbox {
+		return newText(random, prefixClientSandbox)
+	}
+	return newText(random, prefixClientProduction)
+}
+
+func newText(random io.Reader, prefix string) (string, error) {
 	var raw [keyEntropy]byte
 	if _, err := io.ReadFull(random, raw[:]); err != nil {
 		return "", fmt.Errorf("make key: %w", err)
-	}
-	prefix := prefixProduction
-	if env == models.Sandbox {
-		prefix = prefixSandbox
 	}
 	body := prefix + base62(new(big.Int).SetBytes(raw[:]), keyRandomChars)
 	return body + keyChecksum(body), nil
@@ -46,8 +61,15 @@ func HashKey(text string) [32]byte { return sha256.Sum256([]byte(text)) }
 func KeyHint(text string) string { return text[:min(len(text), hintLength)] }
 
 // plausibleKey reports whether a text has the form of a key and its checksum is right.
-func plausibleKey(text string) bool {
-	if len(text) != keyLength || !strings.HasPrefix(text, prefixProduction) && !strings.HasPrefix(text, prefixSandbox) {
+func plausibleKey(text string) bool { return plausible(text, prefixProduction, prefixSandbox) }
+
+// PlausibleClientSecret reports the same of a client_secret.
+func PlausibleClientSecret(text string) bool {
+	return plausible(text, prefixClientProduction, prefixClientSandbox)
+}
+
+func plausible(text, production, sandbox string) bool {
+	if len(text) != keyLength || !strings.HasPrefix(text, production) && !strings.HasPrefix(text, sandbox) {
 		return false
 	}
 	body := text[:keyLength-keyCheckChars]

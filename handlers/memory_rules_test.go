@@ -138,6 +138,11 @@ func (m *memory) Sightings(_ context.Context, org models.ID, sandbox bool, since
 	return out, nil
 }
 
+// FirstTimeout is the subscription's or one second.
+func (m *memory) FirstTimeout(s *models.Subscription) time.Duration {
+	return cmp.Or(s.TimeoutFirst, time.Second)
+}
+
 // RetryPlan is a plan that shows what was asked for.
 func (m *memory) RetryPlan(s *models.Subscription, o models.Outage) models.RetryPlan {
 	m.planned = append(m.planned, o)

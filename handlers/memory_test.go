@@ -43,6 +43,7 @@ type memory struct {
 	audit             []models.AuditEntry
 	auditFault        error // what entering in the audit log fails with
 
+	quota     int   // that the last new subscription was to count against
 	lookups   int   // of keys
 	refreshes int   // of the rules
 	fault     error // what every call fails with
@@ -164,9 +165,10 @@ func (m *memory) CreateSubscription(_ context.Context, s *models.Subscription, q
 	if err != nil {
 		return err
 	}
+	m.quota = quota
 	n := 0
 	for _, x := range m.subscriptions {
-		if x.OrganizationID == s.OrganizationID && x.DeletedAt.IsZero() {
+		if x.OrganizationID == s.OrganizationID && x.DeletedAt.IsZero() && x.OfEntity() == s.OfEntity() {
 			n++
 		}
 	}
@@ -405,6 +407,7 @@ func (m *memory) Events(_ context.Context, q models.EventQuery) ([]*models.Event
 		if e.OrganizationID == q.OrganizationID && (q.Sandbox == nil || *q.Sandbox == e.Sandbox) &&
 			(q.Name == "" || q.Name.Match(e.Name)) && (q.Scope == "" || q.Scope == e.Scope) &&
 			(q.WorkspaceID.IsZero() || q.WorkspaceID == e.WorkspaceID) && (q.EntityKey == "" || q.EntityKey == e.EntityKey) &&
+			(q.ParentKey == "" || q.ParentKey == e.EntityParentKey) &&
 			within(e.AcceptedAt, q.From, q.To) && (!q.Unmatched || e.Matched == 0) && before(e.Ref, q.After) && len(out) < q.Limit {
 			out = append(out, e)
 		}

@@ -109,16 +109,19 @@ func writeProblem(c *gin.Context, err error) {
 	WriteJSON(c, status, p)
 }
 
+const (
+	detailPath   = "There is nothing at this address."
+	detailMethod = "This address does not take this method. The Allow header lists those it takes."
+)
+
 // unknownPath answers paths that do not exist.
 func unknownPath(c *gin.Context) error {
-	const detail = "There is nothing at this address."
-	WriteJSON(c, http.StatusNotFound, problem{Message: detail, Type: typeNotFound, Detail: detail})
+	WriteJSON(c, http.StatusNotFound, problem{Message: detailPath, Type: typeNotFound, Detail: detailPath})
 	return nil
 }
 
 // wrongMethod answers methods that a path does not have; gin has set Allow.
 func wrongMethod(c *gin.Context) error {
-	const detail = "This address does not take this method. The Allow header lists those it takes."
-	WriteJSON(c, http.StatusMethodNotAllowed, problem{Message: detail, Type: typeMethod, Detail: detail})
+	WriteJSON(c, http.StatusMethodNotAllowed, problem{Message: detailMethod, Type: typeMethod, Detail: detailMethod})
 	return nil
 }

@@ -27,11 +27,14 @@ var reasons = map[string]string{
 	"lte":        "This value must be at most %s.",
 
 	// texts
-	"text":       "There is a NUL, invalid UTF-8 or half of a surrogate pair in this text.",
-	"safe":       "This text must not begin or end with a blank, nor contain an HTML tag, an address of a web page, an e-mail address or a control character.",
-	"masked":     "This is the mask that readers see in the place of the value, not a value.",
-	"uuid":       "This value must be a UUID.",
-	"entity_key": "This value must have 1 to 256 bytes; leave it out for none.",
+	"text":          "There is a NUL, invalid UTF-8 or half of a surrogate pair in this text.",
+	"safe":          "This text must not begin or end with a blank, nor contain an HTML tag, an address of a web page, an e-mail address or a control character.",
+	"masked":        "This is the mask that readers see in the place of the value, not a value.",
+	"uuid":          "This value must be a UUID.",
+	"of_entity":     "A webhook that belongs to a document pack stays with it, and no other becomes one. Delete it and make another.",
+	"part_twice":    "Send one of %s, not both.",
+	"entity_parent": "An entity_parent_key stands beside the entity_key of a part of it; leave it out where the event is about the whole.",
+	"entity_key":    "This value must have 1 to 256 bytes; leave it out for none.",
 
 	// the rules of a subscription
 	"endpoint":           "The endpoint %s.",

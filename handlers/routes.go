@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/gin-gonic/gin"
@@ -110,8 +111,8 @@ func (a *api) engine() (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	e.NoRoute(a.answer(a.stray(unknownPath)))
-	e.NoMethod(a.answer(a.stray(wrongMethod)))
+	e.NoRoute(a.answer(a.stray(a.strange(http.StatusNotFound, detailPath, unknownPath))))
+	e.NoMethod(a.answer(a.stray(a.strange(http.StatusMethodNotAllowed, detailMethod, wrongMethod))))
 
 	for _, r := range a.routes() {
 		e.Handle(r.method, r.path, a.answer(a.guarded(r)))
@@ -120,6 +121,10 @@ func (a *api) engine() (http.Handler, error) {
 		e.Handle(r.Method, r.Path, a.answer(r.Handle))
 	}
 	e.Handle(http.MethodPost, "/inbox/:token", a.answer(a.receive))
+	a.Surfaces = slices.Clone(a.Surfaces)
+	for _, guest := range a.Guests {
+		a.Surfaces = append(a.Surfaces, guest(&Core{a}))
+	}
 	for _, s := range a.Surfaces {
 		for _, r := range s.Routes {
 			e.Handle(r.Method, r.Path, a.answer(a.guardedBy(s, r)))
@@ -143,16 +148,3 @@ func (a *api) stray(f Func) Func {
 
 // ofV3 reports whether a path belongs to the surface that has keys and limits.
 func ofV3(path string) bool { return path == "/v3" || strings.HasPrefix(path, "/v3/") }
-
-// guardedBy runs a surface's guard before a route, and enters what the route does in the audit log.
-func (a *api) guardedBy(s Surface, r Route) Func {
-	return func(c *gin.Context) error {
-		if s.Guard != nil {
-			if err := s.Guard(c); err != nil {
-				return err
-			}
-		}
-		who := actingIn(c)
-		return a.audited(c, r.Does, who.actor, who.org, func() error { return r.Handle(c) })
-	}
-}

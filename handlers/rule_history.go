@@ -23,7 +23,9 @@ type RuleHistory interface {
 	Sightings(ctx context.Context, org models.ID, sandbox bool, since time.Time, scan int) (models.Sightings, error)
 }
 
-// RetryPlanner foretells when a delivery of a subscription is tried during an outage. Implemented by *delivery.Planner.
+// RetryPlanner foretells when a delivery of a subscription is tried during an outage, and how long that can take. Implemented by *delivery.Planner.
 type RetryPlanner interface {
 	RetryPlan(s *models.Subscription, o models.Outage) models.RetryPlan
+	// FirstTimeout is how long a first attempt may take.
+	FirstTimeout(s *models.Subscription) time.Duration
 }

@@ -193,7 +193,7 @@ func TestInboxes(t *testing.T) {
 	require.Equal(t, id, first.data()[0]["id"])
 	require.Equal(t, other, w.call("GET", "/v3/sandbox/inboxes?limit=1&after="+first.next(), key, "").is(200).data()[0]["id"])
 
-	w.call("POST", path, "", `{"a":1}`, "X-Secret: s3cret", "X-Yousign-Retry: 0").is(500)
+	w.call("POST", path, "", `{"a":1}`, "X-Secret: s3cret", "X-Documenso-Secret: s3cret too", "X-Yousign-Retry: 0").is(500)
 	require.Equal(t, "kept\n", w.call("POST", path, "", "\xff", "Content-Type: text/plain").is(200).body)
 	w.call("GET", path, "", "").is(405)
 	shown := w.call("GET", "/v3/sandbox/inboxes/"+id, key, "").is(200).json()
@@ -207,7 +207,7 @@ func TestInboxes(t *testing.T) {
 	require.Contains(t, list.body, "s3cret")
 	require.Empty(t, list.next())
 	masked := w.call("GET", "/v3/sandbox/inboxes/"+id+"/requests", w.key(w.org, models.RoleReader, models.Production), "").is(200)
-	require.NotContains(t, masked.body, "s3cret", "readers don't see a subscription's own headers")
+	require.NotContains(t, masked.body, "s3cret", "readers see neither a subscription's own headers nor its secret")
 	require.Contains(t, masked.body, `{"name":"X-Yousign-Retry","value":"0"}`)
 	require.Len(t, w.call("GET", "/v3/sandbox/inboxes/"+id+"/requests?from_number=2", key, "").is(200).data(), 1)
 	for _, query := range []string{"from_number=-1", "from_number=a", "wait_seconds=21", "wait_seconds=01", "after=x", "limit=0", "more=1"} {

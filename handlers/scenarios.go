@@ -170,7 +170,7 @@ func (a *api) runScenario(c *gin.Context, key *models.APIKey) error {
 		// The ids are chosen here because they are promised before the events are published.
 		e.ID, e.Chosen = a.NewID(), true
 		e.OrganizationID, e.PublishedBy, e.Sandbox, e.Scope = key.OrganizationID, key.ID, true, sampleScope
-		e.Time = e.Time.UTC().Truncate(time.Second)
+		e.Time = e.Time.UTC().Truncate(time.Millisecond)
 		in.write(e)
 		if !at[i].After(begin) {
 			first = i + 1

@@ -39,7 +39,7 @@ func (a *api) serve(c *gin.Context) {
 				slog.String("request_id", id), slog.String("route", c.FullPath()), slog.Any("panic", p),
 				slog.String("stack", string(debug.Stack())))
 			if !c.Writer.Written() {
-				writeProblem(c, &models.Error{Code: models.CodeInternal})
+				a.fail(c, &models.Error{Code: models.CodeInternal})
 			}
 		}
 		a.logAccess(c, id, start)
@@ -52,7 +52,7 @@ func (a *api) serve(c *gin.Context) {
 func (a *api) logAccess(c *gin.Context, id string, start time.Time) {
 	status := c.Writer.Status()
 	level := slog.LevelInfo
-	if route := c.FullPath(); status < http.StatusBadRequest && (strings.HasPrefix(route, "/v3/events") || !strings.HasPrefix(route, "/v3")) {
+	if route := c.FullPath(); status < http.StatusBadRequest && (strings.HasPrefix(route, "/v3/events") || !managed(route)) {
 		level = slog.LevelDebug
 	}
 	ctx := c.Request.Context()
@@ -62,6 +62,11 @@ func (a *api) logAccess(c *gin.Context, id string, start time.Time) {
 	a.Logger.LogAttrs(ctx, level, "http.request",
 		slog.String("request_id", id), slog.String("method", knownMethod(c.Request.Method)), slog.String("route", c.FullPath()),
 		slog.Int("status", status), slog.Float64("ms", milliseconds(a.Now().Sub(start))))
+}
+
+// managed reports whether a route is of a surface on which customers manage what they have.
+func managed(route string) bool {
+	return strings.HasPrefix(route, "/v3") || strings.HasPrefix(route, "/v1")
 }
 
 // knownMethod keeps made-up methods, which may hold anything, out of the log.
@@ -82,7 +87,7 @@ func (a *api) answer(f Func) gin.HandlerFunc {
 		}
 		err = a.logged(c, err)
 		if !c.Writer.Written() {
-			writeProblem(c, err)
+			a.fail(c, err)
 		}
 	}
 }

@@ -25,11 +25,11 @@ func parseTime(s string) (time.Time, bool) {
 }
 
 // eventTime reads the time of an event: RFC 3339 in a string, or Unix seconds as a number or, as the vendor's payloads have them,
-// in a string. The result is to the second.
+// in a string. The result is to the millisecond.
 func eventTime(v jsontext.Value) (time.Time, bool) {
 	if s, ok := text(v); ok {
 		t, ok := parseTime(s)
-		return t.Truncate(time.Second), ok
+		return t.Truncate(time.Millisecond), ok
 	}
 	n, err := strconv.ParseInt(string(v), 10, 64)
 	t := time.Unix(n, 0).UTC()

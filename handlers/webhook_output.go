@@ -25,6 +25,7 @@ type webhookOutput struct {
 
 	Format       models.Format     `json:"format"`
 	EntityKey    *string           `json:"entity_key"`
+	WebhookKey   string            `json:"webhook_key,omitempty"` // what /v1 and its callbacks call it; only in the format quicklysign
 	Headers      map[string]string `json:"headers"`
 	MaxInFlight  *int              `json:"max_in_flight"`
 	RatePerSec   *float64          `json:"rate_limit_per_second"`
@@ -48,6 +49,9 @@ func (a *api) showWebhook(s *models.Subscription, role models.Role) webhookOutpu
 	}
 	if s.Suspended() {
 		out.State, out.SuspendedAt, out.StateReason = "suspended", optional(seconds(s.SuspendedAt)), optional(string(s.StateReason))
+	}
+	if s.Format == models.FormatQuicklySign {
+		out.WebhookKey = s.Key()
 	}
 	if !s.UpdatedAt.IsZero() {
 		out.UpdatedAt = optional(seconds(s.UpdatedAt))

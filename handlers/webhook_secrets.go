@@ -19,6 +19,8 @@ type Formats interface {
 	ReadSecret(name models.Format, text string) (models.Secret, error)
 	// ShowSecret is how a kept secret is written in answers.
 	ShowSecret(name models.Format, secret models.Secret) string
+	// Confidential reports whether the value of a header that some format writes is a secret. name is in canonical form.
+	Confidential(name string) bool
 }
 
 // defaultOverlap is how long two secrets are in use, before an activation and after it, where the call does not say: a day on which
@@ -89,6 +91,9 @@ func (a *api) rotateSecret(c *gin.Context, key *models.APIKey) error {
 		var err error
 		if next, err = a.Formats.ReadSecret(s.Format, text); err != nil {
 			return invalidSecret(err)
+		}
+		if next.IsZero() {
+			return models.Invalid(models.FieldError{Name: "secret_key", Reason: reason("required", "")})
 		}
 		if s.Signing(now).Current == next {
 			return models.Invalid(models.FieldError{Name: "secret_key", Reason: reason("same_again", "")})

@@ -216,3 +216,30 @@ func TestUsesOfSecrets(t *testing.T) {
 	require.Equal(t, []any{0.0, 0.0, nil}, []any{lines[0]["attempts"], lines[0]["succeeded"], lines[0]["last_attempt_at"]})
 	require.Equal(t, []any{1.0, 1.0, millis(w.clock)}, []any{lines[1]["attempts"], lines[1]["succeeded"], lines[1]["last_attempt_at"]})
 }
+
+// TestFormatsThatDoWithoutASecret makes subscriptions with a secret and without one, and takes it away again.
+func TestFormatsThatDoWithoutASecret(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	key := w.manager()
+	for _, format := range []string{"documenso", "quicklysign"} {
+		for _, given := range []any{absent, nil, ""} {
+			path := w.webhookPath(key, object{"format": format, "secret_key": given})
+			require.Empty(t, w.secret(path, key), "%s, %v", format, given)
+			require.Equal(t, "secret_key",
+				w.call("POST", path+"/rotate_secret", key, `{"secret_key":""}`).is(400).json()["invalid_params"].([]any)[0].(map[string]any)["name"])
+			next := w.call("POST", path+"/rotate_secret", key, `{"overlap_seconds":0}`).is(200).json()["secret_key"]
+			require.Equal(t, next, w.secret(path, key), "a rotation makes one")
+			w.call("PATCH", path, key, `{"secret_key":null}`).is(200)
+			require.Equal(t, next, w.secret(path, key), "null leaves it")
+			w.call("PATCH", path, key, `{"secret_key":""}`).is(200)
+			require.Empty(t, w.secret(path, key), "no text takes it away")
+			w.call("PATCH", path, key, `{"format":"yousign"}`).is(200)
+			require.Len(t, w.secret(path, key), 32, "a format that signs gets one")
+		}
+	}
+	w.call("POST", "/v3/webhooks", key, validWebhook.with(object{"secret_key": ""})).is(400)
+	path := w.webhookPath(key, object{"format": "documenso", "secret_key": "a password"})
+	require.Equal(t, "a password", w.secret(path, key))
+	require.Equal(t, "format", w.call("PATCH", path, key, `{"format":"yousign"}`).is(400).json()["invalid_params"].([]any)[0].(map[string]any)["name"])
+}

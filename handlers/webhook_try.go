@@ -1,7 +1,6 @@
 package handlers
 
 import (
-	"cmp"
 	"context"
 	"net/http"
 	"time"
@@ -60,6 +59,9 @@ func (a *api) testWebhook(c *gin.Context, key *models.APIKey) error {
 		return err
 	}
 	e.Target = s.ID
+	if s.OfEntity() {
+		e.EntityKey = s.EntityKey // so that its log goes with the entity
+	}
 	outcome := a.Accepter.Accept(c.Request.Context(), []*models.Event{e})[0]
 	if outcome.Err != nil {
 		return a.refused(c, outcome.Err)
@@ -71,7 +73,7 @@ func (a *api) testWebhook(c *gin.Context, key *models.APIKey) error {
 		EventID: outcome.Receipt.EventID, EventName: name, Sandbox: true, DeliveryID: models.DeliveryID(outcome.Receipt.EventID, 0),
 		Status: models.StatusPending,
 	}
-	wait := cmp.Or(s.TimeoutFirst, a.TimeoutFirst) + testGrace
+	wait := a.Planner.FirstTimeout(s) + testGrace
 	_ = http.NewResponseController(c.Writer).SetReadDeadline(time.Time{}) // the request is read; its deadline would end a long wait
 	if err := a.awaitTest(c.Request.Context(), key.OrganizationID, wait, &out); err != nil {
 		return err
@@ -151,7 +153,7 @@ func (a *api) sampleEvent(ctx context.Context, key *models.APIKey, name string) 
 	}
 	return &models.Event{
 		OrganizationID: key.OrganizationID, PublishedBy: key.ID, Name: name, Data: data, Sandbox: true, Scope: sampleScope,
-		Time: a.Now().UTC().Truncate(time.Second),
+		Time: a.Now().UTC().Truncate(time.Millisecond),
 	}, nil
 }
 

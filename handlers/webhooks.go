@@ -42,18 +42,27 @@ func (a *api) createWebhook(c *gin.Context, key *models.APIKey) error {
 	if err := a.rules.read(c.Request, in, in.fields()...); err != nil {
 		return err
 	}
+	s, err := a.create(c, key, in)
+	if err != nil {
+		return err
+	}
+	WriteJSON(c, http.StatusCreated, a.showWebhook(s, key.Role))
+	return nil
+}
+
+// create makes a subscription of input that was checked.
+func (a *api) create(c *gin.Context, key *models.APIKey, in *webhookInput) (*models.Subscription, error) {
 	s := &models.Subscription{ID: a.NewID(), OrganizationID: key.OrganizationID, CreatedAt: a.Now().UTC()}
 	in.write(s)
 	if err := a.writeSecret(s, in, s.CreatedAt); err != nil {
-		return err
+		return nil, err
 	}
-	if err := a.Store.CreateSubscription(c.Request.Context(), s, a.SubscriptionQuota, key.ID); err != nil {
-		return err
+	if err := a.Store.CreateSubscription(c.Request.Context(), s, a.quotaFor(s), key.ID); err != nil {
+		return nil, err
 	}
 	a.refresh(c)
 	Concerns(c, models.ID{}, s.ID.String())
-	WriteJSON(c, http.StatusCreated, a.showWebhook(s, key.Role))
-	return nil
+	return s, nil
 }
 
 // updateWebhook changes what the body names and checks the result as a whole, inside the store's lock, so that two changes at the
@@ -92,13 +101,16 @@ func (a *api) updateWebhook(c *gin.Context, key *models.APIKey) error {
 	return nil
 }
 
-// writeSecret gives a subscription the secret that the input names, at once and in the place of all others; a new one gets one in any case.
+// writeSecret gives a subscription the secret that the input names, at once and in the place of all others; a new one gets one in any case,
+// unless its format does without. There "" takes it away again.
 // One that is absent or null leaves the subscription's own: null in a PATCH must not change what receivers verify with, since clients
 // send null for what they do not know. So does one that is the current one, since they also send back what they read.
 func (a *api) writeSecret(s *models.Subscription, in *webhookInput, now time.Time) error {
 	current := s.Signing(now).Current
 	switch {
 	case in.SecretKey == nil && !current.IsZero(), in.SecretKey != nil && *in.SecretKey == a.Formats.ShowSecret(s.Format, current):
+		return nil
+	case in.SecretKey == nil && a.optionalSecret(s.Format):
 		return nil
 	case in.SecretKey == nil:
 		s.Secret = models.NewSecret(a.NewSecret())
@@ -117,6 +129,12 @@ func (a *api) writeSecret(s *models.Subscription, in *webhookInput, now time.Tim
 	return s.Rotate(secret, 0, now)
 }
 
+// optionalSecret reports whether subscriptions in a format may have no secret.
+func (a *api) optionalSecret(name models.Format) bool {
+	_, err := a.Formats.ReadSecret(name, "")
+	return err == nil
+}
+
 // edit changes what the members name, but for the secret, or says what is wrong with it.
 func (a *api) edit(
 	s *models.Subscription, given members, key *models.APIKey, catalogue *models.Catalogue,
@@ -131,6 +149,7 @@ func (a *api) edit(
 	if !sees(key, in.Sandbox) {
 		wrong = append(wrong, models.FieldError{Name: "sandbox", Reason: reason("sandbox_key", "")})
 	}
+	wrong = append(wrong, moved(s, in)...)
 	if wrong != nil {
 		return nil, models.Invalid(wrong...)
 	}
@@ -138,16 +157,55 @@ func (a *api) edit(
 	return in, nil
 }
 
+// quotaFor is the quota that a new subscription counts against.
+func (a *api) quotaFor(s *models.Subscription) int {
+	if s.OfEntity() {
+		return a.EntityWebhookQuota
+	}
+	return a.SubscriptionQuota
+}
+
+// moved says what an input changes that must stay. A webhook of an entity stays with it, in its format and environment: its key, its log
+// and its place in the quota go by these, and its owner, who sees it by its entity's key, would lose sight of it. No other subscription
+// becomes one for the same reasons (ADR 25).
+func moved(s *models.Subscription, in *webhookInput) (wrong []models.FieldError) {
+	after := models.Subscription{Format: models.Format(in.Format), EntityKey: value(in.EntityKey)}
+	if !s.OfEntity() && !after.OfEntity() {
+		return nil
+	}
+	fail := func(name string) {
+		wrong = append(wrong, models.FieldError{Name: name, Reason: reason("of_entity", "")})
+	}
+	if s.Format != after.Format {
+		fail("format")
+	}
+	if s.EntityKey != after.EntityKey {
+		fail("entity_key")
+	}
+	if s.OfEntity() && s.Sandbox != in.Sandbox {
+		fail("sandbox")
+	}
+	return wrong
+}
+
 func (a *api) deleteWebhook(c *gin.Context, key *models.APIKey) error {
 	s, err := a.visibleWebhook(c, key)
 	if err != nil {
 		return err
 	}
-	if err := a.Store.DeleteSubscription(c.Request.Context(), key.OrganizationID, s.ID, key.ID, a.Now().UTC()); err != nil {
+	if err := a.remove(c, key, s.ID); err != nil {
+		return err
+	}
+	WriteNothing(c)
+	return nil
+}
+
+// remove deletes a subscription that the key may see.
+func (a *api) remove(c *gin.Context, key *models.APIKey, id models.ID) error {
+	if err := a.Store.DeleteSubscription(c.Request.Context(), key.OrganizationID, id, key.ID, a.Now().UTC()); err != nil {
 		return err
 	}
 	a.refresh(c)
-	WriteNothing(c)
 	return nil
 }
 

@@ -49,8 +49,8 @@ type Delivery struct {
 	// DueAt is when the next attempt may start, and for one that was claimed when it was due. It is zero for a delivery that was handed
 	// over from the commit, which never waited, and for one that has ended.
 	DueAt time.Time
-	// Owed marks the single retry after a first attempt that timed out under auto_retry off. Switching auto_retry off does not
-	// cancel it, because it is not a consequence of auto_retry.
+	// Owed marks a retry that is no consequence of auto_retry, so switching auto_retry off does not cancel it: the single one after a
+	// first attempt that timed out under auto_retry off, and every one of a format that never gives up.
 	Owed bool
 	// Reason is why the last attempt failed, or why the delivery was canceled; "" when neither happened.
 	Reason    Reason
@@ -80,7 +80,7 @@ const (
 	ReasonTimeout          Reason = "timeout"            // the whole exchange did not end in time
 	ReasonReset            Reason = "reset"              // the connection broke or closed before an answer
 	ReasonProtocol         Reason = "protocol"           // the answer is not valid HTTP, or switches protocols
-	ReasonStatus           Reason = "status"             // an answer that is neither 2xx nor 3xx
+	ReasonStatus           Reason = "status"             // an answer that is no success in the delivery's format
 	ReasonTooManyRedirects Reason = "too_many_redirects" // a third redirect
 	ReasonBadRedirect      Reason = "bad_redirect"       // a redirect to no valid URL, or from https to http
 	ReasonBlockedAddress   Reason = "blocked_address"    // the egress guard refused the address

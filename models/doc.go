@@ -13,6 +13,9 @@
 //   - event ref: our own time-ordered id of an accepted event; equals the event id unless the producer chose that.
 //   - scope: the context in which an event's resource began its life.
 //   - entity key: the resource an event is about, where a subscription wants events of that one only.
+//   - entity parent: the entity that an event's own is a part of, such as the document pack of a document.
+//   - webhook of an entity: a subscription as QuicklySign has them; it belongs to one document pack.
+//   - callback log: what became of the calls of such webhooks, two entries for each.
 //   - subscription: rules, endpoint and secret: who gets which events, where and how.
 //   - pattern: an event name, a family such as "signer.*", or "*".
 //   - version: the state of a subscription between two changes.
@@ -22,7 +25,8 @@
 //   - delivery: one event for one subscription, the unit of retry.
 //   - attempt: one HTTP call of a delivery, with its outcome.
 //   - backoff: the growing time between attempts; its steps are the retry schedule.
-//   - owed retry: the single retry that a first attempt earns by timing out although auto_retry is off.
+//   - owed retry: one that does not depend on auto_retry: the single one that a first attempt earns by timing out, and all of a
+//     format that never gives up.
 //   - format: how a delivery is written on the wire.
 //   - instance: one running process; it owns the deliveries that it is sending.
 //   - fence: refusing the work of an instance that was declared dead.
@@ -40,5 +44,5 @@
 //   - ledger: the count that must add up: matches at acceptance equal deliveries over all statuses.
 //
 // Read in this order: id.go, event.go, pattern.go, subscription.go, delivery.go, attempt.go, tenant.go, catalogue.go, query.go,
-// secret.go, error.go; then stats.go, latency.go; then what is asked about rules: version.go, explain.go, plan.go; then the sandbox: scenario.go, inbox.go.
+// quicklysign.go, secret.go, error.go; then stats.go, latency.go; then what is asked about rules: version.go, explain.go, plan.go; then the sandbox: scenario.go, inbox.go.
 package models

@@ -13,11 +13,14 @@ type Event struct {
 	Scope          string // "" where the event has none
 	WorkspaceID    ID     // zero where the event has none
 	EntityKey      string // "" where the event has none
-	Sandbox        bool
-	Time           time.Time // when it happened, to the second
-	Data           []byte    // the JSON object exactly as the producer sent it: large integers, key order and white space included
-	AcceptedAt     time.Time // to the millisecond
-	Matched        int       // how many subscriptions it matched when it was accepted
+	// EntityParentKey is the entity that EntityKey is a part of, such as the document pack of a document; "" where there is none. An
+	// event is about both, so a subscription to either gets it, once.
+	EntityParentKey string
+	Sandbox         bool
+	Time            time.Time // when it happened, to the millisecond
+	Data            []byte    // the JSON object exactly as the producer sent it: large integers, key order and white space included
+	AcceptedAt      time.Time // to the millisecond
+	Matched         int       // how many subscriptions it matched when it was accepted
 	// Revision is that of the rules it was matched by, in events read one by one or listed; [RevisionUnknown] where storage does not know.
 	Revision int64
 

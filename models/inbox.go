@@ -57,12 +57,14 @@ type Inbox struct {
 // Verdict is what an inbox found out about a request's signature.
 type Verdict string
 
-// The verdicts on a signature.
+// The verdicts on a signature, or on the secret that a format sends in its place.
 const (
 	VerdictValid   Verdict = "valid"   // made with the secret of the subscription that the delivery is of
 	VerdictInvalid Verdict = "invalid" // not made with it, or over another body
 	VerdictMissing Verdict = "missing" // there is none
-	VerdictUnknown Verdict = "unknown" // the request names no delivery of this organization, so there is no secret to compare with
+	// VerdictUnsigned: there is none and is to be none, because the format has none or the subscription no secret.
+	VerdictUnsigned Verdict = "unsigned"
+	VerdictUnknown  Verdict = "unknown" // the request names no delivery of this organization, so there is no secret to compare with
 )
 
 // InboxRequest is one request that arrived at an inbox.

@@ -12,7 +12,8 @@ type Outage struct {
 // RetryPlan is what becomes of one delivery in an outage.
 type RetryPlan struct {
 	Attempts []PlannedAttempt
-	// Status is how it ends without jitter: delivered, failed or canceled. Reason says why it was canceled, or how its last attempt failed.
+	// Status is how it ends without jitter: delivered, failed or canceled; retrying where the plan was cut off before its end. Reason says
+	// why it was canceled, or how its last attempt failed.
 	Status DeliveryStatus
 	Reason Reason
 	Jitter float64 // by which fraction a wait may be shorter or longer

@@ -10,6 +10,7 @@ type EventQuery struct {
 	Scope          string
 	WorkspaceID    ID
 	EntityKey      string
+	ParentKey      string    // entity_parent_key
 	From, To       time.Time // accepted at From or later, and before To
 	Unmatched      bool      // only events that matched no subscription
 	After          ID        // continue after the event with this Ref

@@ -140,21 +140,23 @@ func signerSample(action string) string {
 }
 
 const sampleDocument = `{"id":<ID>,"envelopeId":"envelope_kq2m7xw4zt9bdh5s","externalId":null,"userId":3,"authOptions":null,"formValues":null,` +
-	`"visibility":"EVERYONE","title":"lease.pdf","status":"<STATUS>","createdAt":"2026-01-02T09:00:00.000Z",` +
+	`"visibility":"EVERYONE","title":"lease.pdf","status":"<STATUS>","documentDataId":"data_p4wz8n2kq6","createdAt":"2026-01-02T09:00:00.000Z",` +
 	`"updatedAt":"2026-01-02T10:20:00.000Z","completedAt":<COMPLETED>,"deletedAt":null,"teamId":9,"templateId":<TEMPLATE>,` +
-	`"source":"<SOURCE>","documentMeta":{"id":"meta_1","subject":"Please sign","message":"The lease for flat 42.","timezone":"Europe/Paris",` +
+	`"source":"<SOURCE>","documentData":{"id":"data_p4wz8n2kq6","type":"S3_PATH","data":"p4wz8n2kq6/lease<FILE>.pdf",` +
+	`"initialData":"p4wz8n2kq6/lease.pdf"},"documentMeta":{"id":"meta_1","subject":"Please sign","message":"The lease for flat 42.","timezone":"Europe/Paris",` +
 	`"dateFormat":"yyyy-MM-dd","redirectUrl":null,"signingOrder":"PARALLEL","allowDictateNextSigner":false,"typedSignatureEnabled":true,` +
 	`"uploadSignatureEnabled":true,"drawSignatureEnabled":true,"language":"en","distributionMethod":"EMAIL","emailSettings":null},` +
 	`"recipients":[<RECIPIENT>],"Recipient":[<RECIPIENT>]}`
 
 const sampleRecipient = `{"id":5,"envelopeId":"envelope_kq2m7xw4zt9bdh5s","documentId":<DOCUMENT>,"templateId":<TEMPLATE>,"email":"ada@acme.test",` +
-	`"name":"Ada Noor","token":"sample","documentDeletedAt":null,"expiresAt":null,"expirationNotifiedAt":<EXPIRED>,"signedAt":<SIGNED>,` +
-	`"authOptions":null,"signingOrder":1,"rejectionReason":<REJECTION>,"role":"SIGNER","readStatus":"<READ>","signingStatus":"<SIGNING>",` +
+	`"name":"Ada Noor","token":"sample","documentDeletedAt":null,"expired":<EXPIRED>,"expiresAt":<EXPIRED>,"expirationNotifiedAt":<EXPIRED>,"signedAt":<SIGNED>,` +
+	`"authOptions":{"accessAuth":null,"actionAuth":null},"signingOrder":1,"rejectionReason":<REJECTION>,"role":"SIGNER","readStatus":"<READ>","signingStatus":"<SIGNING>",` +
 	`"sendStatus":"<SENT>"}`
 
 func documensoSample(name string) string {
 	status, completed, source, document, template := "PENDING", "null", "DOCUMENT", "71", "null"
 	read, signing, sent, signed, rejection, expired := "NOT_OPENED", "NOT_SIGNED", "SENT", "null", "null", "null"
+	file := ""
 	const at = `"2026-01-02T10:20:00.000Z"`
 	switch name {
 	case "document.created":
@@ -164,7 +166,7 @@ func documensoSample(name string) string {
 	case "document.signed", "document.recipient.completed":
 		read, signing, signed = "OPENED", "SIGNED", at
 	case "document.completed":
-		status, completed, read, signing, signed = "COMPLETED", at, "OPENED", "SIGNED", at
+		status, completed, read, signing, signed, file = "COMPLETED", at, "OPENED", "SIGNED", at, "-signed"
 	case "document.rejected":
 		status, read, signing, rejection = "REJECTED", "OPENED", "REJECTED", `"The rent is not what we agreed on."`
 	case "document.cancelled":
@@ -183,7 +185,7 @@ func documensoSample(name string) string {
 		id = template
 	}
 	return fill(sampleDocument, "<ID>", id, "<STATUS>", status, "<COMPLETED>", completed, "<TEMPLATE>", template, "<SOURCE>", source,
-		"<RECIPIENT>", recipient)
+		"<FILE>", file, "<RECIPIENT>", recipient)
 }
 
 func quicklySignStatus(name string) string {

@@ -1,6 +1,7 @@
 package models
 
 import (
+	"encoding/base64"
 	"slices"
 	"time"
 )
@@ -18,6 +19,10 @@ const (
 	FormatCloudEvents Format = "cloudevents"
 	// FormatCloudEventsStructured is CloudEvents 1.0 in structured mode: one JSON object with attributes and data.
 	FormatCloudEventsStructured Format = "cloudevents_structured"
+	// FormatDocumenso is that of Documenso's webhooks: event, payload, createdAt, webhookEndpoint, and the secret in a header.
+	FormatDocumenso Format = "documenso"
+	// FormatQuicklySign is that of QuicklySign's callbacks: the entity's key, the event's name and the subscription's key.
+	FormatQuicklySign Format = "quicklysign"
 )
 
 // Limits of a subscription, from the vendor's description of /webhooks and, where it is silent, our own choice.
@@ -62,6 +67,7 @@ type Subscription struct {
 	// Rotation is the exchange of Secret for another one. Ask [Subscription.Signing] which of them signs.
 	Rotation     Rotation
 	Format       Format
+	V0           bool // of QuicklySign's first API, which says subscription where the next one says webhook
 	Headers      []Header
 	AutoRetry    bool
 	MaxInFlight  int           // 0: DefaultMaxInFlight
@@ -98,11 +104,27 @@ func (s *Subscription) Matches(e *Event) bool {
 		slices.ContainsFunc(s.Scopes, func(scope string) bool { return scope == Any || e.Scope != "" && scope == e.Scope }) &&
 		(slices.Contains(s.Workspaces, Any) ||
 			!e.WorkspaceID.IsZero() && slices.Contains(s.Workspaces, e.WorkspaceID.String())) &&
-		(s.EntityKey == "" || s.EntityKey == e.EntityKey)
+		(s.EntityKey == "" || s.EntityKey == e.EntityKey || s.EntityKey == e.EntityParentKey)
 }
 
 // Live reports whether the subscription may get calls at all: it exists and is enabled.
 func (s *Subscription) Live() bool { return s.Enabled && s.DeletedAt.IsZero() }
+
+// Key is the subscription's id as QuicklySign's users know it: opaque, safe in URLs, always the same. [ParseKey] reads it.
+func (s *Subscription) Key() string { return s.ID.OpaqueKey() }
+
+// ParseKey is the id in a key that [Subscription.Key] made, and false for any other text.
+func ParseKey(key string) (id ID, ok bool) {
+	if base64.RawURLEncoding.DecodedLen(len(key)) != len(id) {
+		return ID{}, false
+	}
+	// Strict, because a key that was changed in its last bits must not name the same subscription.
+	n, err := base64.RawURLEncoding.Strict().Decode(id[:], []byte(key))
+	if err != nil || n != len(id) {
+		return ID{}, false
+	}
+	return id, true
+}
 
 // Suspended reports whether its deliveries are parked instead of sent.
 func (s *Subscription) Suspended() bool { return !s.SuspendedAt.IsZero() }

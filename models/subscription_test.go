@@ -56,6 +56,9 @@ func TestMatches(t *testing.T) {
 		"zero workspace listed by name": {sub: func(s *models.Subscription) { s.Workspaces = []string{models.ID{}.String()} }, event: func(e *models.Event) { e.WorkspaceID = models.ID{} }},
 		"same entity":                   {sub: func(s *models.Subscription) { s.EntityKey = "pack-1" }, want: true},
 		"other entity":                  {sub: func(s *models.Subscription) { s.EntityKey = "pack-2" }},
+		"parent of the entity":          {sub: func(s *models.Subscription) { s.EntityKey = "pack-0" }, event: func(e *models.Event) { e.EntityParentKey = "pack-0" }, want: true},
+		"child of a parent":             {sub: func(s *models.Subscription) { s.EntityKey = "pack-1" }, event: func(e *models.Event) { e.EntityParentKey = "pack-0" }, want: true},
+		"neither parent nor child":      {sub: func(s *models.Subscription) { s.EntityKey = "pack-2" }, event: func(e *models.Event) { e.EntityParentKey = "pack-0" }},
 		"entity wanted, event has none": {sub: func(s *models.Subscription) { s.EntityKey = "pack-1" }, event: func(e *models.Event) { e.EntityKey = "" }},
 		"no lists at all":               {sub: func(s *models.Subscription) { s.Events = nil }},
 	} {

@@ -18,7 +18,8 @@
 //
 // A match has four dimensions, each exact or "*". Event names and scopes are few, so they are bits: a subscription's are a mask of
 // its tenant's dictionary, and one AND decides both. Workspaces and entity keys are many, so they are hash keys: a subscription is
-// in the bucket of each workspace that it names, together with its entity key, and an event reads at most four buckets. Lists are
+// in the bucket of each workspace that it names, together with its entity key, and an event reads at most four buckets, or six where it
+// also names the entity that its own is a part of. Lists are
 // put into a normal form first, in which one pattern, one scope and one workspace at most match an event.
 //
 // A tenant of up to 64 subscriptions is one immutable block, replaced by each change. A larger one has buckets: one of a single row

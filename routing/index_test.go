@@ -93,8 +93,8 @@ func TestIndexExhaustively(t *testing.T) {
 	for _, name := range []string{"a", "b", "a.b", "a.b.c", "a.bc", "c"} {
 		for _, scope := range []string{"", "s", "u"} {
 			for workspace := range 4 {
-				for _, entity := range []string{"", "x", "y"} {
-					e := &models.Event{Name: name, Scope: scope, EntityKey: entity}
+				for _, entity := range [][2]string{{"", ""}, {"x", ""}, {"y", ""}, {"y", "x"}, {"x", "x"}, {"x", "y"}, {"", "x"}} {
+					e := &models.Event{Name: name, Scope: scope, EntityKey: entity[0], EntityParentKey: entity[1]}
 					if workspace > 0 {
 						e.WorkspaceID = testID('w', workspace)
 					}

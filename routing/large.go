@@ -12,8 +12,8 @@ import (
 const tries = 3
 
 // large is a tenant with many subscriptions. They lie in buckets by workspace and entity key; a list of workspaces is expanded,
-// the other dimensions never are. An event reads at most four buckets, each by its own key, and each subscription that matches
-// it lies in exactly one of them. So one that comes to a bucket of cells, or leaves it, does so at once for every event without
+// the other dimensions never are. An event reads at most four buckets, or six where its entity has a parent, each by its own key, and
+// each subscription that matches it lies in exactly one of them. So one that comes to a bucket of cells, or leaves it, does so at once for every event without
 // further ado. What takes several stores is protected by the version: a change of a slot, and a move from one place to another.
 type large struct {
 	number uint32 // part of the keys of its buckets, never used again after it
@@ -60,6 +60,26 @@ func (l *large) collect(x *Index, e *models.Event, buf []*models.Subscription) [
 			continue
 		}
 		if s := x.buckets.find(keys[kind]); s != nil {
+			buf = s.collect(event, e, buf)
+		}
+	}
+	if e.EntityParentKey != "" && e.EntityParentKey != e.EntityKey {
+		return l.collectParent(x, event, e, buf)
+	}
+	return buf
+}
+
+// collectParent appends the subscriptions to the entity that the event's own is a part of: two buckets more. A subscription names one
+// entity, so those that were found by the event's own key are not among them.
+func (l *large) collectParent(x *Index, event mask, e *models.Event, buf []*models.Subscription) []*models.Subscription {
+	parent := x.printEntity(e.EntityParentKey)
+	if l.kinds[entityKind].Load() > 0 {
+		if s := x.buckets.find(printOf(l.number, fingerprint{}, parent)); s != nil {
+			buf = s.collect(event, e, buf)
+		}
+	}
+	if l.kinds[workspaceKind|entityKind].Load() > 0 && !e.WorkspaceID.IsZero() {
+		if s := x.buckets.find(printOf(l.number, x.printWorkspace(e.WorkspaceID), parent)); s != nil {
 			buf = s.collect(event, e, buf)
 		}
 	}

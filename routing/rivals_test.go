@@ -114,6 +114,9 @@ func (b *bitmaps) match(e *models.Event, buf []*models.Subscription) []*models.S
 	if e.EntityKey != "" {
 		k = among(k, b.entities[e.EntityKey])
 	}
+	if e.EntityParentKey != "" && e.EntityParentKey != e.EntityKey {
+		k = among(k, b.entities[e.EntityParentKey])
+	}
 	if tenant == nil {
 		return buf
 	}

@@ -77,16 +77,20 @@ func (t *tenant) match(x *Index, e *models.Event, buf []*models.Subscription) []
 		atomic.LoadUint64(&t.rows[i].mask.lo)
 	}
 	event := t.words.ofEvent(x.tokens, e)
-	var entity uint32
+	var entity, parent uint32
 	if t.entities {
 		entity = entityTag(x.hashText(e.EntityKey))
+		if e.EntityParentKey != "" {
+			parent = entityTag(x.hashText(e.EntityParentKey))
+		}
 	}
 	for i := range t.rows {
 		r := &t.rows[i]
 		if !r.mask.meets(event) {
 			continue
 		}
-		if r.entity != 0 && (r.entity != entity || r.sub.EntityKey != e.EntityKey) {
+		if r.entity != 0 && (r.entity != entity || r.sub.EntityKey != e.EntityKey) &&
+			(r.entity != parent || r.sub.EntityKey != e.EntityParentKey) {
 			continue
 		}
 		if r.from != r.to && !slices.Contains(t.workspaces[r.from:r.to], e.WorkspaceID) {

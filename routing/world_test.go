@@ -106,6 +106,9 @@ func (w *world) event() *models.Event {
 		Name:           worldNames[w.dice.below(len(worldNames))],
 		EntityKey:      worldEntities[w.dice.below(len(worldEntities))],
 	}
+	if at := w.dice.below(len(worldEntities) + 4); at < len(worldEntities) { // also without a key of its own, and the same one
+		e.EntityParentKey = worldEntities[at]
+	}
 	if at := w.dice.below(len(worldScopes)); at > 0 {
 		e.Scope = worldScopes[at]
 	}

@@ -1,40 +1,79 @@
 package sandbox
 
 import (
+	"encoding/base64"
 	"fmt"
 	"strings"
 	"time"
+
+	"hookrouter/models"
 )
 
-// documenso is the payload that Documenso's triggers have in common.
+// documenso is the payload that Documenso's triggers have in common: every field of its page on webhooks, and those that its releases up
+// to 2.17 have added. Of a template's events all but template.used are about the template itself.
 func (s *story) documenso(event string) object {
-	envelope := fmt.Sprintf("envelope_%016x", uint64(number(s.id))<<24|uint64(number(s.document)))
-	status := strings.ToUpper(s.status)
-	switch s.status {
-	case "ongoing":
-		status = "PENDING"
-	case "done":
-		status = "COMPLETED"
-	case "declined":
-		status = "REJECTED"
-	}
-	recipients := []object{}
-	for i := range s.people {
-		recipients = append(recipients, s.recipient(i, envelope))
-	}
-	out := object{
-		"id": number(s.id), "envelopeId": envelope, "externalId": "lease-4", "userId": 3, "authOptions": nil, "formValues": nil,
-		"visibility": "EVERYONE", "title": "lease.pdf", "status": status, "createdAt": precise(s.begun), "updatedAt": precise(s.now),
-		"completedAt": precise(s.completed), "deletedAt": nil, "teamId": 9, "templateId": nil, "source": "DOCUMENT",
-		"documentMeta": nil, "recipients": recipients, "Recipient": recipients,
-	}
+	about, document, template := number(s.id), any(number(s.id)), any(nil)
+	source := "DOCUMENT"
 	if strings.HasPrefix(event, "template.") {
-		out["templateId"], out["source"] = number(s.document), "TEMPLATE"
+		template, source = number(s.document), "TEMPLATE"
+		if event != "template.used" {
+			about, document = number(s.document), nil
+		}
 	}
-	return out
+	recipients := make([]object, 0, len(s.people))
+	for i := range s.people {
+		r := s.recipient(i, event)
+		r["documentId"], r["templateId"] = document, template
+		recipients = append(recipients, r)
+	}
+	file := s.file()
+	return object{
+		"id": about, "envelopeId": s.envelope(), "externalId": "lease-4", "userId": 3, "authOptions": nil, "formValues": nil,
+		"visibility": "EVERYONE", "title": "lease.pdf", "status": s.documensoStatus(), "documentDataId": file["id"], "createdAt": precise(s.begun),
+		"updatedAt": precise(s.now), "completedAt": precise(s.completed), "deletedAt": nil, "teamId": 9, "templateId": template, "source": source,
+		"documentData": file, "documentMeta": s.documensoMeta(), "recipients": recipients, "Recipient": recipients,
+	}
 }
 
-func (s *story) recipient(i int, envelope string) object {
+func (s *story) envelope() string {
+	return fmt.Sprintf("envelope_%016x", uint64(number(s.id))<<24|uint64(number(s.document)))
+}
+
+func (s *story) documensoStatus() string {
+	switch s.status {
+	case "ongoing":
+		return "PENDING"
+	case "done":
+		return "COMPLETED"
+	case "declined":
+		return "REJECTED"
+	}
+	return strings.ToUpper(s.status)
+}
+
+// file is where the document lies. Signing makes another one of it.
+func (s *story) file() object {
+	place := token(s.document)
+	signed := ""
+	if !s.completed.IsZero() {
+		signed = "-signed"
+	}
+	return object{
+		"id": "data_" + place, "type": "S3_PATH", "data": place + "/lease" + signed + ".pdf", "initialData": place + "/lease.pdf",
+	}
+}
+
+func (s *story) documensoMeta() object {
+	return object{
+		"id": "meta_" + token(s.workspace), "subject": "Please sign the lease", "message": "It begins on the first.", "timezone": "Europe/Paris",
+		"dateFormat": "yyyy-MM-dd hh:mm a", "redirectUrl": nil, "signingOrder": "PARALLEL", "allowDictateNextSigner": false,
+		"typedSignatureEnabled": true, "uploadSignatureEnabled": true, "drawSignatureEnabled": true, "language": "en",
+		"distributionMethod": "EMAIL", "emailSettings": nil,
+	}
+}
+
+// recipient is one person, but for the ids of what they sign. expired is the older name of what expiresAt says.
+func (s *story) recipient(i int, event string) object {
 	p := &s.people[i]
 	signing, read, reason := "NOT_SIGNED", "NOT_OPENED", any(nil)
 	switch p.status {
@@ -49,13 +88,20 @@ func (s *story) recipient(i int, envelope string) object {
 	if p.status == "initiated" {
 		sent = "NOT_SENT"
 	}
+	var expires, told time.Time
+	if event == "recipient.expired" && i == s.actor {
+		expires, told = s.now.Add(-time.Minute), s.now
+	}
 	return object{
-		"id": number(p.id), "envelopeId": envelope, "documentId": number(s.id), "templateId": nil, "email": p.mail,
-		"name": p.first + " " + p.last, "token": "sample", "documentDeletedAt": nil, "expiresAt": nil, "expirationNotifiedAt": nil,
-		"signedAt": precise(p.signedAt), "authOptions": nil, "signingOrder": i + 1, "rejectionReason": reason, "role": "SIGNER",
-		"readStatus": read, "signingStatus": signing, "sendStatus": sent,
+		"id": number(p.id), "envelopeId": s.envelope(), "email": p.mail, "name": p.first + " " + p.last, "token": token(p.id),
+		"documentDeletedAt": nil, "expired": precise(expires), "expiresAt": precise(expires), "expirationNotifiedAt": precise(told),
+		"signedAt": precise(p.signedAt), "authOptions": object{"accessAuth": nil, "actionAuth": nil}, "signingOrder": i + 1,
+		"rejectionReason": reason, "role": "SIGNER", "readStatus": read, "signingStatus": signing, "sendStatus": sent,
 	}
 }
+
+// token is an id in the manner of Documenso's random names.
+func token(id models.ID) string { return base64.RawURLEncoding.EncodeToString(id[:])[:21] }
 
 // precise is a time with milliseconds, as JavaScript writes it, null for the zero time.
 func precise(t time.Time) any {

@@ -57,6 +57,8 @@ func (s *story) settle(name string) {
 		s.people[0].status, s.status, s.reason = "error", "canceled", "The signature could not be made."
 	case "document.opened":
 		s.people[0].status = "opened"
+	case "document.created", "template.created", "template.updated", "template.deleted", "template.used":
+		s.status, s.people[0].status, s.people[1].status = "draft", "initiated", "initiated"
 	}
 }
 

@@ -52,8 +52,9 @@ func (s *Store) RemoveEntity(ctx context.Context, org models.ID, entity string, 
 	err := s.tx(ctx, func(tx *gorm.DB) error {
 		var found int64
 		err := tx.Raw(`SELECT (SELECT count(*) FROM entity_removals WHERE organization_id = ? AND entity_key = ?)
-			+ (SELECT count(*) FROM (SELECT 1 FROM events WHERE organization_id = ? AND entity_key = ? AND entity_key <> '' LIMIT 1) e)`,
-			uid(org), entity, uid(org), entity).Scan(&found).Error
+			+ (SELECT count(*) FROM (SELECT 1 FROM events WHERE organization_id = ? AND entity_key = ? AND entity_key <> '' LIMIT 1) e)
+			+ (SELECT count(*) FROM (SELECT 1 FROM events WHERE organization_id = ? AND entity_parent_key = ? AND entity_parent_key <> '' LIMIT 1) p)`,
+			uid(org), entity, uid(org), entity, uid(org), entity).Scan(&found).Error
 		if err != nil {
 			return err
 		}
@@ -126,11 +127,22 @@ type entityEvent struct {
 	AcceptedAt int64
 }
 
+// entityEventsSQL are the next events of an entity and of its parts: what is about a document goes with its pack. Each half has an index
+// of its own.
+const entityEventsSQL = `
+SELECT ref, id, accepted_at FROM (
+  SELECT * FROM (SELECT ref, id, accepted_at FROM events WHERE organization_id = ? AND entity_key = ? AND entity_key <> ''
+    AND accepted_at <= ? ORDER BY ref LIMIT ?) own
+  UNION
+  SELECT * FROM (SELECT ref, id, accepted_at FROM events WHERE organization_id = ? AND entity_parent_key = ? AND entity_parent_key <> ''
+    AND accepted_at <= ? ORDER BY ref LIMIT ?) parts
+) e ORDER BY ref LIMIT ?`
+
 // removeSome is one step. passed says that others have rows locked, so that it is better to come back later.
 func (s *Store) removeSome(tx *gorm.DB, job *removalRow) (done, passed bool, err error) {
 	var events []entityEvent
-	err = tx.Raw(`SELECT ref, id, accepted_at FROM events WHERE organization_id = ? AND entity_key = ? AND entity_key <> ''
-		AND accepted_at <= ? ORDER BY ref LIMIT ?`, job.OrganizationID, job.EntityKey, job.CutAt, removalEvents).Scan(&events).Error
+	err = tx.Raw(entityEventsSQL, job.OrganizationID, job.EntityKey, job.CutAt, removalEvents, job.OrganizationID, job.EntityKey, job.CutAt,
+		removalEvents, removalEvents).Scan(&events).Error
 	if err != nil || len(events) == 0 {
 		return err == nil, false, err
 	}

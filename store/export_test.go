@@ -183,7 +183,7 @@ func (s *Store) ExplainHot(
 ) (map[string][]string, error) {
 	save := append([]any{int64(1 << 40), uidArray{}}, eventColumns(batch)...)
 	save = append(append(save, deliveryColumns(batch)...), []int64{})
-	save = append(append(save, entryColumns(accepted(batch))...), uid(batch[0].Event.Ref))
+	save = append(append(save, entryColumns(accepted(batch))...), uid(batch[0].Event.Ref), parentColumn(batch))
 	floor := s.floor()
 	from, to := uid(s.span().from), uid(s.span().to)
 	named := map[string]any{

@@ -35,6 +35,13 @@ func (s *Store) KeyByHash(ctx context.Context, hash [32]byte) (models.APIKey, er
 	return row.model(), wrap("read key", err)
 }
 
+// Key reads a key by its id, revoked or not; the code is not_found when there is none.
+func (s *Store) Key(ctx context.Context, id models.ID) (models.APIKey, error) {
+	var row keyRow
+	err := s.reader(ctx).Where("id = ?", uid(id)).Take(&row).Error
+	return row.model(), wrap("read key", noSuchKey(err))
+}
+
 // Keys lists an organization's keys, oldest first, revoked ones included.
 func (s *Store) Keys(ctx context.Context, org models.ID) ([]models.APIKey, error) {
 	var rows []keyRow

@@ -47,6 +47,9 @@ func (s *Store) Events(ctx context.Context, q models.EventQuery) ([]*models.Even
 	if q.EntityKey != "" {
 		query = query.Where("entity_key = ? AND entity_key <> ''", q.EntityKey) // the second says that the partial index has it
 	}
+	if q.ParentKey != "" {
+		query = query.Where("entity_parent_key = ? AND entity_parent_key <> ''", q.ParentKey)
+	}
 	if q.Unmatched {
 		query = query.Where("matched = 0")
 	}

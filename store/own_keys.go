@@ -10,13 +10,6 @@ import (
 	"hookrouter/models"
 )
 
-// Key reads a key of whatever organization; the code is not_found where there is none.
-func (s *Store) Key(ctx context.Context, id models.ID) (models.APIKey, error) {
-	var row keyRow
-	err := s.reader(ctx).Where("id = ?", uid(id)).Take(&row).Error
-	return row.model(), wrap("read key", noSuchKey(err))
-}
-
 // OwnKey reads a key of an organization, revoked or not; the code is not_found where it has none of this id.
 func (s *Store) OwnKey(ctx context.Context, org, id models.ID) (models.APIKey, error) {
 	var row keyRow

@@ -207,6 +207,6 @@ func withEvents(tx *gorm.DB, d dialect, org models.ID, rows []deliveryRow) ([]cl
 // takeEvent fills in the event's part.
 func (r *claimedRow) takeEvent(e *eventRow) {
 	r.AcceptedAt, r.HappenedAt, r.Matched, r.WorkspaceID = e.AcceptedAt, e.HappenedAt, e.Matched, e.WorkspaceID
-	r.PublishedBy, r.Scope, r.EventEntity, r.Data = e.PublishedBy, e.Scope, e.EntityKey, e.Data
+	r.PublishedBy, r.Scope, r.EventEntity, r.EventParent, r.Data = e.PublishedBy, e.Scope, e.EntityKey, e.EntityParentKey, e.Data
 	r.EventMissing = false
 }

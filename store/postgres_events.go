@@ -48,9 +48,9 @@ WITH gate AS (
     AND (SELECT floor FROM queue_floor WHERE id = 1) <= $39::uuid
 ), e AS (
   INSERT INTO events (organization_id, ref, id, workspace_id, published_by, accepted_at, happened_at, matched, sandbox, name,
-                      scope, entity_key, data, revision)
+                      scope, entity_key, data, entity_parent_key, revision)
   SELECT *, $1::bigint FROM unnest($3::uuid[], $4::uuid[], $5::uuid[], $6::uuid[], $7::uuid[], $8::bigint[], $9::bigint[], $10::int[],
-                       $11::boolean[], $12::text[], $13::text[], $14::text[], $15::text[])
+                       $11::boolean[], $12::text[], $13::text[], $14::text[], $15::text[], $40::text[])
   WHERE EXISTS (SELECT 1 FROM gate)
 ), d AS (
   INSERT INTO deliveries (organization_id, id, event_ref, event_id, subscription_id, due_at, owner, created_at, updated_at,
@@ -69,13 +69,13 @@ SELECT count(*) FROM gate`
 func (postgresDialect) saveEvents(
 	ctx context.Context, db gorm.ConnPool, g *gate, batch []*models.Accepted,
 ) (bool, error) {
-	args := make([]any, 0, 39)
+	args := make([]any, 0, 40)
 	args = append(args, g.revision, uidArray{g.publishers})
 	args = append(args, eventColumns(batch)...)
 	args = append(args, deliveryColumns(batch)...)
 	args = append(args, append([]int64{}, g.owners...)) // never NULL
 	args = append(args, entryColumns(accepted(batch))...)
-	args = append(args, uid(g.oldest))
+	args = append(args, uid(g.oldest), parentColumn(batch))
 	var open int64
 	err := db.QueryRowContext(ctx, saveEventsSQL, args...).Scan(&open)
 	return open == 1, err
@@ -103,6 +103,15 @@ func eventColumns(batch []*models.Accepted) []any {
 		uidArray{by},
 		accepted, happened, matched, sandbox, name, scope, entity, data,
 	}
+}
+
+// parentColumn is the events' entity_parent_key.
+func parentColumn(batch []*models.Accepted) []string {
+	parents := make([]string, len(batch))
+	for i, a := range batch {
+		parents[i] = a.Event.EntityParentKey
+	}
+	return parents
 }
 
 func deliveryColumns(batch []*models.Accepted) []any {

@@ -41,11 +41,13 @@ WITH due AS (
   FROM mine GROUP BY organization_id
 )
 SELECT mine.*, coalesce(e.accepted_at, 0) AS accepted_at, coalesce(e.happened_at, 0) AS happened_at, coalesce(e.matched, 0) AS matched,
-       e.workspace_id, e.published_by, coalesce(e.scope, '') AS scope, coalesce(e.entity_key, '') AS event_entity, e.data,
+       e.workspace_id, e.published_by, coalesce(e.scope, '') AS scope, coalesce(e.entity_key, '') AS event_entity,
+       coalesce(e.entity_parent_key, '') AS event_parent, e.data,
        e.ref IS NULL AS event_missing
 FROM mine
 LEFT JOIN LATERAL (
-  SELECT ev.ref, ev.accepted_at, ev.happened_at, ev.matched, ev.workspace_id, ev.published_by, ev.scope, ev.entity_key, ev.data
+  SELECT ev.ref, ev.accepted_at, ev.happened_at, ev.matched, ev.workspace_id, ev.published_by, ev.scope, ev.entity_key, ev.entity_parent_key,
+         ev.data
   FROM events ev WHERE ev.organization_id = mine.organization_id AND ev.ref = mine.event_ref OFFSET 0
 ) e ON true`
 

@@ -22,6 +22,7 @@ type claimedRow struct {
 	PublishedBy  uid
 	Scope        string
 	EventEntity  string
+	EventParent  string
 	Data         []byte
 	EventMissing bool
 }
@@ -30,7 +31,7 @@ func (r *claimedRow) event() *models.Event {
 	row := eventRow{
 		AcceptedAt: r.AcceptedAt, HappenedAt: r.HappenedAt, OrganizationID: r.Delivery.OrganizationID, Ref: r.Delivery.EventRef, ID: r.Delivery.EventID,
 		WorkspaceID: r.WorkspaceID, PublishedBy: r.PublishedBy, Matched: r.Matched, Sandbox: r.Delivery.Sandbox, Name: r.Delivery.EventName,
-		Scope: r.Scope, EntityKey: r.EventEntity, Data: r.Data,
+		Scope: r.Scope, EntityKey: r.EventEntity, EntityParentKey: r.EventParent, Data: r.Data,
 	}
 	return row.model()
 }

@@ -57,7 +57,7 @@ func (s *Store) Replay(ctx context.Context, org, ref models.ID, subs []models.ID
 }
 
 // eventHeadSQL are the columns of an event but for its data.
-const eventHeadSQL = "accepted_at, happened_at, organization_id, ref, id, workspace_id, published_by, matched, sandbox, name, scope, entity_key"
+const eventHeadSQL = "accepted_at, happened_at, organization_id, ref, id, workspace_id, published_by, matched, sandbox, name, scope, entity_key, entity_parent_key"
 
 // targets are the subscriptions that a replay may go to.
 func (s *Store) targets(tx *gorm.DB, e *eventRow, subs []models.ID, named bool) ([]*models.Subscription, error) {

@@ -160,6 +160,7 @@ type stateRow struct {
 	StoppedBelow   int
 
 	SecretGeneration int
+	V0               bool `gorm:"column:v0"`
 }
 
 type subscriptionRow struct {
@@ -198,8 +199,10 @@ type eventRow struct {
 	Name           string
 	Scope          string
 	EntityKey      string
-	Data           []byte
-	Revision       *int64 // NULL in what was stored before there was the column
+	// EntityParentKey is that of the event; see models.Event.
+	EntityParentKey string
+	Data            []byte
+	Revision        *int64 // NULL in what was stored before there was the column
 }
 
 func (eventRow) TableName() string { return "events" }
@@ -211,7 +214,7 @@ func (r *eventRow) model() *models.Event {
 	}
 	return &models.Event{
 		ID: models.ID(r.ID), Ref: models.ID(r.Ref), OrganizationID: models.ID(r.OrganizationID), Name: r.Name, Scope: r.Scope,
-		WorkspaceID: models.ID(r.WorkspaceID), EntityKey: r.EntityKey, Sandbox: r.Sandbox,
+		WorkspaceID: models.ID(r.WorkspaceID), EntityKey: r.EntityKey, EntityParentKey: r.EntityParentKey, Sandbox: r.Sandbox,
 		Time: time.UnixMilli(r.HappenedAt).UTC(), Data: r.Data, AcceptedAt: time.UnixMilli(r.AcceptedAt).UTC(), Matched: r.Matched,
 		PublishedBy: models.ID(r.PublishedBy), Chosen: r.ID != r.Ref, Revision: revision,
 	}

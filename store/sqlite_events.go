@@ -88,19 +88,21 @@ func (*sqliteDialect) saveEvents(
 	open := true
 	err := chunks(len(batch), func(from, to int) error {
 		query := `INSERT INTO events (organization_id, ref, id, workspace_id, published_by, accepted_at, happened_at, matched, sandbox, name,
-			scope, entity_key, data, revision) `
-		args := make([]any, 0, (to-from)*14+len(conditionArgs))
+			scope, entity_key, entity_parent_key, data, revision) `
+		const width = 15
+		args := make([]any, 0, (to-from)*width+len(conditionArgs))
 		for _, a := range batch[from:to] {
 			e := &a.Event
 			args = append(args, uid(e.OrganizationID), uid(e.Ref), uid(e.ID), uid(e.WorkspaceID), uid(e.PublishedBy),
-				e.AcceptedAt.UnixMilli(), e.Time.UnixMilli(), e.Matched, e.Sandbox, e.Name, e.Scope, e.EntityKey, string(e.Data), g.revision)
+				e.AcceptedAt.UnixMilli(), e.Time.UnixMilli(), e.Matched, e.Sandbox, e.Name, e.Scope, e.EntityKey, e.EntityParentKey, string(e.Data),
+				g.revision)
 		}
 		if from > 0 {
-			_, err := execPrepared(ctx, db, query+"VALUES "+values(to-from, 14), args...)
+			_, err := execPrepared(ctx, db, query+"VALUES "+values(to-from, width), args...)
 			return err
 		}
 		args = append(args, conditionArgs...)
-		result, err := execPrepared(ctx, db, query+"SELECT * FROM (VALUES "+values(to-from, 14)+") WHERE "+condition, args...)
+		result, err := execPrepared(ctx, db, query+"SELECT * FROM (VALUES "+values(to-from, width)+") WHERE "+condition, args...)
 		if err != nil {
 			return err
 		}

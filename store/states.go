@@ -25,7 +25,7 @@ func (s *Store) stateRow(table string, sub *models.Subscription) (stateRow, erro
 		MaxInFlight: sub.MaxInFlight, RatePerSec: sub.RatePerSec,
 		TimeoutFirstMs: sub.TimeoutFirst.Milliseconds(), TimeoutRetryMs: sub.TimeoutRetry.Milliseconds(),
 		CreatedAt: ms(sub.CreatedAt), UpdatedAt: ms(sub.UpdatedAt), DeletedAt: ms(sub.DeletedAt), StoppedBelow: sub.StoppedBelow,
-		SecretGeneration: sub.SecretGeneration,
+		SecretGeneration: sub.SecretGeneration, V0: sub.V0,
 	}
 	var err error
 	if row.Events, err = texts(sub.Events); err != nil {
@@ -82,7 +82,7 @@ func (s *Store) state(table string, org, id models.ID, row *stateRow) (*models.S
 		MaxInFlight: row.MaxInFlight, RatePerSec: row.RatePerSec,
 		TimeoutFirst: time.Duration(row.TimeoutFirstMs) * time.Millisecond, TimeoutRetry: time.Duration(row.TimeoutRetryMs) * time.Millisecond,
 		CreatedAt: instant(row.CreatedAt), UpdatedAt: instant(row.UpdatedAt), DeletedAt: instant(row.DeletedAt), StoppedBelow: row.StoppedBelow,
-		SecretGeneration: row.SecretGeneration,
+		SecretGeneration: row.SecretGeneration, V0: row.V0,
 	}
 	var err error
 	if sub.Events, err = parseTexts[models.Pattern](row.Events); err != nil {

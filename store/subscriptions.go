@@ -18,7 +18,8 @@ func nextRevision(tx *gorm.DB) (int64, error) {
 }
 
 // CreateSubscription stores a new subscription and fills its Version and Revision, and its ID and CreatedAt where they are zero.
-// The organization's own quota, where it has one, goes before quota; 0 is none. Codes: quota, not_found for the organization,
+// The organization's own quota, where it has one, goes before quota; 0 is none. Webhooks of entities are counted apart from all others,
+// and there quota is theirs. Codes: quota, not_found for the organization,
 // invalid naming unknown workspaces.
 func (s *Store) CreateSubscription(ctx context.Context, sub *models.Subscription, quota int, by models.ID) error {
 	created := *sub
@@ -34,7 +35,7 @@ func (s *Store) CreateSubscription(ctx context.Context, sub *models.Subscription
 		if created.Revision, err = nextRevision(tx); err != nil {
 			return err
 		}
-		if err := checkQuota(tx, created.OrganizationID, quota); err != nil {
+		if err := checkQuota(tx, &created, quota); err != nil {
 			return err
 		}
 		if err := checkWorkspaces(tx, &created); err != nil {
@@ -60,10 +61,13 @@ func (s *Store) CreateSubscription(ctx context.Context, sub *models.Subscription
 	return nil
 }
 
-func checkQuota(tx *gorm.DB, org models.ID, quota int) error {
+func checkQuota(tx *gorm.DB, sub *models.Subscription, quota int) error {
 	var row organizationRow
-	if err := tx.Where("id = ?", uid(org)).Take(&row).Error; err != nil {
+	if err := tx.Where("id = ?", uid(sub.OrganizationID)).Take(&row).Error; err != nil {
 		return err
+	}
+	if sub.OfEntity() {
+		return checkEntityQuota(tx, sub, quota)
 	}
 	if row.SubscriptionQuota != nil {
 		quota = *row.SubscriptionQuota
@@ -72,7 +76,9 @@ func checkQuota(tx *gorm.DB, org models.ID, quota int) error {
 		return nil
 	}
 	var count int64
-	if err := tx.Model(&subscriptionRow{}).Where("organization_id = ? AND deleted_at = 0", uid(org)).Count(&count).Error; err != nil {
+	err := tx.Model(&subscriptionRow{}).Where("organization_id = ? AND deleted_at = 0 AND NOT (format = ? AND entity_key <> '')",
+		uid(sub.OrganizationID), models.FormatQuicklySign).Count(&count).Error
+	if err != nil {
 		return err
 	}
 	if count >= int64(quota) {
@@ -161,11 +167,16 @@ func (s *Store) UpdateSubscription(
 // DeleteSubscription ends a subscription. Its state stays for its deliveries and for history. The code is not_found when there
 // is none or it was deleted before.
 func (s *Store) DeleteSubscription(ctx context.Context, org, id, by models.ID, now time.Time) error {
-	_, err := s.change(ctx, org, id, by, now, func(_ *gorm.DB, sub *models.Subscription) error {
+	_, err := s.change(ctx, org, id, by, now, ended(now))
+	return wrap("delete subscription", err)
+}
+
+// ended is the change that ends a subscription.
+func ended(now time.Time) func(*gorm.DB, *models.Subscription) error {
+	return func(_ *gorm.DB, sub *models.Subscription) error {
 		sub.DeletedAt, sub.Rotation = now, models.Rotation{}
 		return nil
-	})
-	return wrap("delete subscription", err)
+	}
 }
 
 // change is the one way in which a subscription changes: next revision, next version, marks, history, in one transaction.
@@ -174,72 +185,89 @@ func (s *Store) change(
 ) (*models.Subscription, error) {
 	var after *models.Subscription
 	err := s.tx(ctx, func(tx *gorm.DB) error {
-		revision, err := nextRevision(tx)
-		if err != nil {
-			return err
-		}
-		var row subscriptionRow
-		err = tx.Where("organization_id = ? AND id = ? AND deleted_at = 0", uid(org), uid(id)).Take(&row).Error
-		if err != nil {
-			return err
-		}
-		before, err := s.current(&row)
-		if err != nil {
-			return err
-		}
-		edited := *before
-		if err := edit(tx, &edited); err != nil {
-			return err
-		}
-		edited.SuspendedAt, edited.StateReason = before.SuspendedAt, before.StateReason
-		edited.ID, edited.OrganizationID, edited.CreatedAt = before.ID, before.OrganizationID, before.CreatedAt
-		edited.Version, edited.Revision, edited.UpdatedAt = before.Version+1, revision, now
-		// What waits from before this version is canceled, though the subscription may be enabled again by then.
-		stopped := before.Live() && !edited.Live()
-		if stopped {
-			edited.StoppedBelow = edited.Version
-		}
-		after = &edited
-		if row.State, err = s.stateRow(row.TableName(), after); err != nil {
-			return err
-		}
-		if row.Rotation, err = s.rotationRow(after); err != nil {
-			return err
-		}
-		columns := append(rotationColumns(),
-			"version", "revision", "enabled", "sandbox", "events", "scopes", "workspaces", "entity_key", "endpoint", "description",
-			"secret", "format", "headers", "auto_retry", "max_in_flight", "rate_per_sec", "timeout_first_ms", "timeout_retry_ms",
-			"updated_at", "deleted_at", "stopped_below", "secret_generation",
-		)
-		if stopped || !after.DeletedAt.IsZero() {
-			row.CancelBelowVersion = &after.Version
-			columns = append(columns, "cancel_below_version")
-		}
-		if err := endSuspension(tx, before, after); err != nil {
-			return err
-		}
-		if before.AutoRetry && !after.AutoRetry {
-			row.CancelRetriesBelowVersion = &after.Version
-			columns = append(columns, "cancel_retries_below_version")
-		}
-		err = tx.Model(&subscriptionRow{}).Where("organization_id = ? AND id = ?", uid(org), uid(id)).Select(columns).UpdateColumns(&row).Error
-		if err != nil {
-			return err
-		}
-		if err := s.addVersion(tx, after, by, now); err != nil {
-			return err
-		}
-		if after.SecretGeneration == before.SecretGeneration {
-			return nil
-		}
-		return forgetSecrets(tx, after)
+		var err error
+		after, err = s.changeIn(tx, org, id, by, now, edit)
+		return err
 	})
+	return after, err
+}
+
+// changeIn is one change in a transaction that may make more of them.
+func (s *Store) changeIn(
+	tx *gorm.DB, org, id, by models.ID, now time.Time, edit func(*gorm.DB, *models.Subscription) error,
+) (*models.Subscription, error) {
+	revision, err := nextRevision(tx)
 	if err != nil {
 		return nil, err
+	}
+	var row subscriptionRow
+	err = tx.Where("organization_id = ? AND id = ? AND deleted_at = 0", uid(org), uid(id)).Take(&row).Error
+	if err != nil {
+		return nil, err
+	}
+	before, err := s.current(&row)
+	if err != nil {
+		return nil, err
+	}
+	after, err := edited(tx, before, revision, now, edit)
+	if err != nil {
+		return nil, err
+	}
+	if row.State, err = s.stateRow(row.TableName(), after); err != nil {
+		return nil, err
+	}
+	if row.Rotation, err = s.rotationRow(after); err != nil {
+		return nil, err
+	}
+	columns := append(rotationColumns(),
+		"version", "revision", "enabled", "sandbox", "events", "scopes", "workspaces", "entity_key", "endpoint", "description",
+		"secret", "format", "headers", "auto_retry", "max_in_flight", "rate_per_sec", "timeout_first_ms", "timeout_retry_ms",
+		"updated_at", "deleted_at", "stopped_below", "secret_generation", "v0",
+	)
+	if before.Live() && !after.Live() || !after.DeletedAt.IsZero() {
+		row.CancelBelowVersion = &after.Version
+		columns = append(columns, "cancel_below_version")
+	}
+	if err := endSuspension(tx, before, after); err != nil {
+		return nil, err
+	}
+	if before.AutoRetry && !after.AutoRetry {
+		row.CancelRetriesBelowVersion = &after.Version
+		columns = append(columns, "cancel_retries_below_version")
+	}
+	err = tx.Model(&subscriptionRow{}).Where("organization_id = ? AND id = ?", uid(org), uid(id)).Select(columns).UpdateColumns(&row).Error
+	if err != nil {
+		return nil, err
+	}
+	if err := s.addVersion(tx, after, by, now); err != nil {
+		return nil, err
+	}
+	if after.SecretGeneration != before.SecretGeneration {
+		if err := forgetSecrets(tx, after); err != nil {
+			return nil, err
+		}
 	}
 	after.Rotation.ActivatesAt, after.Rotation.EndsAt = instant(ms(after.Rotation.ActivatesAt)), instant(ms(after.Rotation.EndsAt))
 	after.UpdatedAt, after.DeletedAt = instant(ms(after.UpdatedAt)), instant(ms(after.DeletedAt))
 	return after, nil
+}
+
+// edited is a subscription with a change, as its next version.
+func edited(
+	tx *gorm.DB, before *models.Subscription, revision int64, now time.Time, edit func(*gorm.DB, *models.Subscription) error,
+) (*models.Subscription, error) {
+	after := *before
+	if err := edit(tx, &after); err != nil {
+		return nil, err
+	}
+	after.SuspendedAt, after.StateReason = before.SuspendedAt, before.StateReason
+	after.ID, after.OrganizationID, after.CreatedAt = before.ID, before.OrganizationID, before.CreatedAt
+	after.Version, after.Revision, after.UpdatedAt = before.Version+1, revision, now
+	// What waits from before this version is canceled, though the subscription may be enabled again by then.
+	if before.Live() && !after.Live() {
+		after.StoppedBelow = after.Version
+	}
+	return &after, nil
 }
 
 // endSuspension ends the suspension of what is stopped: its parked deliveries are canceled with those that wait. A new endpoint is probed

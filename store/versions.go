@@ -135,7 +135,7 @@ func recent(db *gorm.DB, org models.ID, sandbox bool, limit, scan int, columns s
 func (s *Store) RecentEvents(ctx context.Context, org models.ID, sandbox bool, limit, scan int) ([]*models.Event, error) {
 	var rows []eventRow
 	err := recent(s.reader(ctx), org, sandbox, limit, scan,
-		"accepted_at, happened_at, organization_id, ref, id, workspace_id, published_by, matched, sandbox, name, scope, entity_key, revision", "").
+		"accepted_at, happened_at, organization_id, ref, id, workspace_id, published_by, matched, sandbox, name, scope, entity_key, entity_parent_key, revision", "").
 		Scan(&rows).Error
 	if err != nil {
 		return nil, wrap("list recent events", err)

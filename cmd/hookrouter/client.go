@@ -143,9 +143,11 @@ func eventName(body []byte) string {
 	var named struct {
 		EventName string `json:"event_name"`
 		Type      string `json:"type"`
+		Event     string `json:"event"`
+		Callback  string `json:"callback_event"`
 	}
 	if json.Unmarshal(body, &named) != nil {
 		return "event"
 	}
-	return cmp.Or(named.EventName, named.Type, "event")
+	return cmp.Or(named.EventName, named.Type, named.Event, named.Callback, "event")
 }

@@ -25,7 +25,7 @@ func rootCommand(p program) *cobra.Command {
 		RunE:          showHelp,
 	}
 	addSettings(root.PersistentFlags())
-	root.AddCommand(serveCommand(p), migrateCommand(p), keysCommand(p), verifyCommand(p), triggerCommand(p), listenCommand(p),
+	root.AddCommand(serveCommand(p), migrateCommand(p), keysCommand(p), verifyCommand(p), triggerCommand(p), listenCommand(p), importCommand(p),
 		healthcheckCommand(p), doctorCommand(p), versionCommand(p))
 	return root
 }

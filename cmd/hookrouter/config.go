@@ -26,36 +26,39 @@ import (
 
 // config is the settings after reading and checking.
 type config struct {
-	Listen              string          `koanf:"listen" validate:"required"`
-	PublicURL           string          `koanf:"public_url" validate:"omitempty,max=512,http_url"`
-	Role                role            `koanf:"role" validate:"oneof=api worker all"`
-	DatabaseURL         string          `koanf:"database_url" validate:"required"`
-	MasterKey           string          `koanf:"master_key"`
-	AdminToken          string          `koanf:"admin_token" validate:"omitempty,min=16"`
-	RetrySchedule       []time.Duration `koanf:"retry_schedule" validate:"min=1,max=50,dive,min=1ms,max=720h"`
-	RetryJitter         float64         `koanf:"retry_jitter" validate:"min=0,max=1"`
-	SuspendAfter        int             `koanf:"suspend_after" validate:"min=0,max=1000000"`
-	SuspendWindow       time.Duration   `koanf:"suspend_window" validate:"min=0s,max=168h"`
-	RetryCron           string          `koanf:"retry_cron" validate:"required"`
-	TimeoutFirst        time.Duration   `koanf:"timeout_first" validate:"min=10ms,max=60s"`
-	TimeoutRetry        time.Duration   `koanf:"timeout_retry" validate:"min=10ms,max=60s"`
-	EndpointSchemes     []string        `koanf:"endpoint_schemes" validate:"min=1,dive,oneof=http https"`
-	EgressAllow         []netip.Prefix  `koanf:"egress_allow"`
-	UserAgent           string          `koanf:"user_agent" validate:"required,printascii,max=256"`
-	APILimitMinute      int             `koanf:"api_limit_minute" validate:"min=0"`
-	APILimitHour        int             `koanf:"api_limit_hour" validate:"min=0"`
-	QuotaSubscriptions  int             `koanf:"quota_subscriptions" validate:"min=0"`
-	MaxInFlight         int             `koanf:"max_in_flight" validate:"min=2,max=10000"`
-	DrainTimeout        time.Duration   `koanf:"drain_timeout" validate:"min=0s,max=10m"`
-	MetricsListen       string          `koanf:"metrics_listen"`
-	RetentionEvents     time.Duration   `koanf:"retention_events" validate:"omitempty,min=1h,max=876000h"`
-	RetentionDeliveries time.Duration   `koanf:"retention_deliveries" validate:"omitempty,min=1h,max=876000h"`
-	RetentionPayloads   time.Duration   `koanf:"retention_payloads" validate:"omitempty,min=1h,max=876000h"`
-	RetentionAudit      time.Duration   `koanf:"retention_audit" validate:"omitempty,min=1h,max=876000h"`
-	RetentionStats      time.Duration   `koanf:"retention_stats" validate:"omitempty,min=24h,max=876000h"`
-	MaintenanceCron     string          `koanf:"maintenance_cron" validate:"required"`
-	LogLevel            slog.Level      `koanf:"log_level"`
-	LogFormat           string          `koanf:"log_format" validate:"oneof=json text"`
+	Listen                 string          `koanf:"listen" validate:"required"`
+	PublicURL              string          `koanf:"public_url" validate:"omitempty,max=512,http_url"`
+	Role                   role            `koanf:"role" validate:"oneof=api worker all"`
+	DatabaseURL            string          `koanf:"database_url" validate:"required"`
+	MasterKey              string          `koanf:"master_key"`
+	AdminToken             string          `koanf:"admin_token" validate:"omitempty,min=16"`
+	RetrySchedule          []time.Duration `koanf:"retry_schedule" validate:"min=1,max=50,dive,min=1ms,max=720h"`
+	RetryJitter            float64         `koanf:"retry_jitter" validate:"min=0,max=1"`
+	SuspendAfter           int             `koanf:"suspend_after" validate:"min=0,max=1000000"`
+	SuspendWindow          time.Duration   `koanf:"suspend_window" validate:"min=0s,max=168h"`
+	RetryCron              string          `koanf:"retry_cron" validate:"required"`
+	TimeoutFirst           time.Duration   `koanf:"timeout_first" validate:"min=10ms,max=60s"`
+	TimeoutRetry           time.Duration   `koanf:"timeout_retry" validate:"min=10ms,max=60s"`
+	EndpointSchemes        []string        `koanf:"endpoint_schemes" validate:"min=1,dive,oneof=http https"`
+	EgressAllow            []netip.Prefix  `koanf:"egress_allow"`
+	UserAgent              string          `koanf:"user_agent" validate:"required,printascii,max=256"`
+	APILimitMinute         int             `koanf:"api_limit_minute" validate:"min=0"`
+	APILimitHour           int             `koanf:"api_limit_hour" validate:"min=0"`
+	QuotaSubscriptions     int             `koanf:"quota_subscriptions" validate:"min=0"`
+	QuotaQuicklySign       int             `koanf:"quota_quicklysign" validate:"min=0"`
+	QuicklySignLimitMinute int             `koanf:"quicklysign_limit_minute" validate:"min=0"`
+	QuicklySignSignature   bool            `koanf:"quicklysign_signature"`
+	MaxInFlight            int             `koanf:"max_in_flight" validate:"min=2,max=10000"`
+	DrainTimeout           time.Duration   `koanf:"drain_timeout" validate:"min=0s,max=10m"`
+	MetricsListen          string          `koanf:"metrics_listen"`
+	RetentionEvents        time.Duration   `koanf:"retention_events" validate:"omitempty,min=1h,max=876000h"`
+	RetentionDeliveries    time.Duration   `koanf:"retention_deliveries" validate:"omitempty,min=1h,max=876000h"`
+	RetentionPayloads      time.Duration   `koanf:"retention_payloads" validate:"omitempty,min=1h,max=876000h"`
+	RetentionAudit         time.Duration   `koanf:"retention_audit" validate:"omitempty,min=1h,max=876000h"`
+	RetentionStats         time.Duration   `koanf:"retention_stats" validate:"omitempty,min=24h,max=876000h"`
+	MaintenanceCron        string          `koanf:"maintenance_cron" validate:"required"`
+	LogLevel               slog.Level      `koanf:"log_level"`
+	LogFormat              string          `koanf:"log_format" validate:"oneof=json text"`
 
 	effective []admin.Setting // the same, as it is shown
 }

@@ -76,7 +76,7 @@ func (s *server) greet(ctx context.Context, address string) error {
 	}
 	switch _, err := s.db.KeyByHash(ctx, handlers.HashKey(text)); models.CodeOf(err) {
 	case models.CodeNotFound:
-		if err := saveKey(ctx, s.db, org.ID, text, models.RoleAdmin, models.Production); err != nil {
+		if _, err := saveKey(ctx, s.db, org.ID, text, models.RoleAdmin, models.Production); err != nil {
 			return err
 		}
 	default:

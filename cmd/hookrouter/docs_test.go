@@ -25,11 +25,14 @@ func document(t *testing.T, path string) string {
 // TestReceiverInDocsIsTheTestedExample keeps the code that people copy equal to the code that is run.
 func TestReceiverInDocsIsTheTestedExample(t *testing.T) {
 	t.Parallel()
-	block := regexp.MustCompile("(?s)```go\n(.*?)\n```").FindStringSubmatch(document(t, "docs/receivers.md"))
-	require.Len(t, block, 2)
-	require.Contains(t, document(t, "signing/example_test.go"), block[1])
-	_, err := parser.ParseFile(token.NewFileSet(), "receivers.md", "package p\n"+block[1], parser.SkipObjectResolution)
-	require.NoError(t, err)
+	blocks := regexp.MustCompile("(?s)<!-- from (\\S+) -->\n```go\n(.*?)\n```").FindAllStringSubmatch(document(t, "docs/receivers.md"), -1)
+	require.Len(t, blocks, 2)
+	require.Equal(t, 2, strings.Count(document(t, "docs/receivers.md"), "```go\n"), "each says where it comes from")
+	for _, block := range blocks {
+		require.Contains(t, document(t, block[1]), block[2])
+		_, err := parser.ParseFile(token.NewFileSet(), "receivers.md", "package p\n"+block[2], parser.SkipObjectResolution)
+		require.NoError(t, err)
+	}
 }
 
 // TestDocumentedReasonsAndStatuses holds docs/delivery.md against the code.

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 
+	"hookrouter/delivery/format"
 	"hookrouter/models"
 	"hookrouter/signing"
 )
@@ -25,12 +26,25 @@ func publicURL(set, listen string) string {
 	return "http://" + net.JoinHostPort(host, port)
 }
 
-// verdictOf says whether a request that an inbox got was signed with the subscription's secret.
+// verdictOf says whether a request that an inbox got comes from whoever knows the subscription's secret. While the secret is exchanged the
+// one that is no longer current vouches as well.
 func verdictOf(s *models.Subscription, header http.Header, body []byte) models.Verdict {
-	switch err := signing.Verify(header, body, s.Secret.Reveal()); {
+	f, ok := format.For(s.Format)
+	if !ok {
+		return models.VerdictUnknown
+	}
+	var secrets []string
+	for _, secret := range []models.Secret{s.Secret, s.Rotation.Secret} {
+		if !secret.IsZero() {
+			secrets = append(secrets, secret.Reveal())
+		}
+	}
+	switch err := f.Verify(header, body, secrets...); {
 	case err == nil:
 		return models.VerdictValid
-	case errors.Is(err, signing.ErrNoSignature):
+	case errors.Is(err, format.ErrUnsigned):
+		return models.VerdictUnsigned
+	case errors.Is(err, signing.ErrNoSignature), errors.Is(err, signing.ErrNoStandardHeaders):
 		return models.VerdictMissing
 	}
 	return models.VerdictInvalid

@@ -28,12 +28,20 @@ func keysCommand(p program) *cobra.Command {
 
 func keysCreateCommand(p program) *cobra.Command {
 	var organization, role, environment string
+	var quicklySign bool
 	cmd := &cobra.Command{
 		Use:   "create --organization NAME --role ROLE",
 		Short: "Make a key; prints it alone, and only this once",
-		Long:  "Makes a key for an organization, which is created where it is new. The key is printed alone on standard output; only its hash is kept.",
-		Args:  cobra.NoArgs,
+		Long: "Makes a key for an organization, which is created where it is new. The key is printed alone on standard output; only its hash is kept. " +
+			"With --quicklysign it is a client_id and a client_secret for /v1, one in each line; there --role is manager unless it is said.",
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if quicklySign && role == "" {
+				role = string(models.RoleManager)
+			}
+			if quicklySign && role == string(models.RolePublisher) {
+				return usageError{fmt.Errorf("--role publisher has nothing to do with --quicklysign: events are published with an API key")}
+			}
 			if !slices.Contains(models.Roles(), models.Role(role)) {
 				return usageError{fmt.Errorf("--role must be admin, manager, publisher or reader")}
 			}
@@ -53,11 +61,14 @@ func keysCreateCommand(p program) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if quicklySign {
+				return p.createPair(cmd, db, org.ID, models.Role(role), env)
+			}
 			text, err := handlers.NewKeyText(rand.Reader, env)
 			if err != nil {
 				return err
 			}
-			if err := saveKey(cmd.Context(), db, org.ID, text, models.Role(role), env); err != nil {
+			if _, err := saveKey(cmd.Context(), db, org.ID, text, models.Role(role), env); err != nil {
 				return err
 			}
 			_, err = fmt.Fprintln(p.stdout, text)
@@ -67,8 +78,8 @@ func keysCreateCommand(p program) *cobra.Command {
 	cmd.Flags().StringVar(&organization, "organization", "", "name of the organization")
 	cmd.Flags().StringVar(&role, "role", "", "admin, manager, publisher or reader")
 	cmd.Flags().StringVar(&environment, "environment", string(models.Production), "production or sandbox")
+	cmd.Flags().BoolVar(&quicklySign, "quicklysign", false, "make a client_id and a client_secret for the QuicklySign surface /v1")
 	_ = cmd.MarkFlagRequired("organization")
-	_ = cmd.MarkFlagRequired("role")
 	return cmd
 }
 
@@ -85,14 +96,6 @@ func ensureOrganization(ctx context.Context, db *store.Store, name string) (mode
 		return models.Organization{}, err
 	}
 	return org, nil
-}
-
-func saveKey(ctx context.Context, db *store.Store, org models.ID, text string, role models.Role, env models.Environment) error {
-	k := models.APIKey{
-		ID: newID(), OrganizationID: org, Hash: handlers.HashKey(text), Hint: handlers.KeyHint(text),
-		Role: role, Environment: env, CreatedAt: time.Now(),
-	}
-	return audited(ctx, db, "key.create", org, k.ID, func() error { return db.CreateKey(ctx, k) })
 }
 
 // newID makes a version 7 UUID, which sorts by the time it was made.

@@ -30,14 +30,16 @@ var layers = map[string][]string{
 	"handlers/admin":               {"models", "handlers"},
 	"handlers/openapi":             {},
 	"handlers/openapi/openapitest": {"handlers/openapi"},
+	"handlers/documenso":           {"models", "handlers"},
 	"handlers/metrics":             {"models"},
+	"handlers/quicklysign":         {"models", "handlers"},
 	"web":                          {"models", "web/ui", "web/assets"},
 	"web/ui":                       {"models", "web/assets"},
 	"web/assets":                   {},
 	"web/webtest":                  {},
 	"cmd/hookreceiver":             {"signing"},
 	"cmd/hookbench":                {"models", "routing", "store", "store/storetest/cluster"},
-	"cmd/hookrouter":               {"models", "signing", "catalogue", "delivery", "delivery/format", "delivery/egress", "routing", "sandbox", "store", "handlers", "handlers/admin", "handlers/metrics", "web"},
+	"cmd/hookrouter":               {"models", "signing", "catalogue", "delivery", "delivery/format", "delivery/egress", "routing", "sandbox", "store", "handlers", "handlers/admin", "handlers/documenso", "handlers/metrics", "handlers/quicklysign", "web"},
 }
 
 // TestLayers holds the picture in docs/architecture.md against the imports of all files but tests.

@@ -22,6 +22,7 @@ import (
 	"hookrouter/delivery/format"
 	"hookrouter/handlers"
 	"hookrouter/handlers/admin"
+	"hookrouter/handlers/documenso"
 	"hookrouter/handlers/metrics"
 	"hookrouter/models"
 	"hookrouter/routing"
@@ -72,6 +73,7 @@ type server struct {
 	db     *store.Store
 	log    *slog.Logger
 
+	public     string    // where it is reached
 	mark       models.ID // by which this process's hints are known
 	book       *catalogue.Book
 	matcher    *routing.Matcher
@@ -139,7 +141,8 @@ func (s *server) wire(address string) error {
 	if err != nil {
 		return fmt.Errorf("egress policy: %w", err)
 	}
-	own, err := egress.NewOwn(publicURL(c.PublicURL, address), models.InboxTokenLength)
+	s.public = publicURL(c.PublicURL, address)
+	own, err := egress.NewOwn(s.public, models.InboxTokenLength)
 	if err != nil {
 		return usageError{fmt.Errorf("public_url: %w", err)}
 	}
@@ -201,6 +204,10 @@ func (s *server) api(guard *egress.Policy, own *egress.Own) (http.Handler, error
 	if err != nil {
 		return nil, err
 	}
+	packs, err := s.quicklySign(egress.OwnChecker{Policy: guard, Own: own})
+	if err != nil {
+		return nil, err
+	}
 	planner, err := delivery.NewPlanner(delivery.Planner{
 		Policy: delivery.Policy{Schedule: c.RetrySchedule, Jitter: c.RetryJitter}, TimeoutFirst: c.TimeoutFirst, TimeoutRetry: c.TimeoutRetry,
 	})
@@ -209,32 +216,33 @@ func (s *server) api(guard *egress.Policy, own *egress.Own) (http.Handler, error
 	}
 	box := sandbox.New(newID, time.Now)
 	return handlers.New(handlers.Options{
-		Accepter:          s.accepter(),
-		Store:             s.db,
-		Rules:             s.matcher,
-		Endpoints:         egress.OwnChecker{Policy: guard, Own: own},
-		Types:             s.book,
-		BodyOf:            bodyOf,
-		Formats:           format.List{},
-		Planner:           planner,
-		ReservedHeader:    format.Reserved,
-		Samples:           box,
-		Scenarios:         box,
-		InboxAddress:      own.Address,
-		VerdictOf:         verdictOf,
-		TimeoutFirst:      c.TimeoutFirst,
-		Draining:          s.draining.Load,
-		Wake:              s.wake,
-		JobStarted:        func() { s.resender.known.Store(true) },
-		NewID:             newID,
-		NewSecret:         newSecret,
-		Now:               time.Now,
-		Limit:             handlers.Limit{Minute: c.APILimitMinute, Hour: c.APILimitHour},
-		SubscriptionQuota: c.QuotaSubscriptions,
-		Logger:            s.log,
-		Surfaces:          []handlers.Surface{operator},
-		Notify:            s.notify,
-		Pages:             s.pages,
+		Accepter:           s.accepter(),
+		Store:              s.db,
+		Rules:              s.matcher,
+		Endpoints:          egress.OwnChecker{Policy: guard, Own: own},
+		Types:              s.book,
+		BodyOf:             bodyOf,
+		Formats:            format.List{},
+		Planner:            planner,
+		ReservedHeader:     format.Reserved,
+		Samples:            box,
+		Scenarios:          box,
+		InboxAddress:       own.Address,
+		VerdictOf:          verdictOf,
+		Draining:           s.draining.Load,
+		Wake:               s.wake,
+		JobStarted:         func() { s.resender.known.Store(true) },
+		NewID:              newID,
+		NewSecret:          newSecret,
+		Now:                time.Now,
+		Limit:              handlers.Limit{Minute: c.APILimitMinute, Hour: c.APILimitHour},
+		SubscriptionQuota:  c.QuotaSubscriptions,
+		EntityWebhookQuota: c.QuotaQuicklySign,
+		Logger:             s.log,
+		Surfaces:           []handlers.Surface{operator, packs},
+		Guests:             []func(*handlers.Core) handlers.Surface{documenso.Surface},
+		Notify:             s.notify,
+		Pages:              s.pages,
 	})
 }
 

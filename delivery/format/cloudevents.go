@@ -15,6 +15,7 @@ import (
 //
 // The specification has no signature, so the body is signed as the vendor does. In binary mode that leaves the attributes unsigned.
 type cloudEvents struct {
+	vendorTerms
 	vendorSecret
 	structured bool
 }

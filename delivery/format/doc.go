@@ -1,7 +1,8 @@
-// Package format says how a delivery is written on the wire: its body and its headers.
+// Package format says how a delivery is written on the wire, its body and its headers, and on which terms.
 //
-// It owns one small file per format, the list of formats ([For], [List]) and the list of header names that no subscription may set
-// ([Reserved]). It must not know HTTP clients, retries, databases or clocks; the moment of a call comes in as an argument.
+// It owns one small file per format, the list of formats ([For], [List]), the promises of each about calls ([Terms]) and the list of
+// header names that no subscription may set ([Reserved]). It must not know HTTP clients, databases or clocks, and keeps no promise
+// itself; the moment of a call comes in as an argument.
 //
 // Invariants:
 //   - A body is a function of the event and of the subscription as it matched, so the bytes of a retry equal those of the first
@@ -13,6 +14,6 @@
 //
 // A new format is one file with a type that implements [Format], and one line in the list of format.go.
 //
-// Read in this order: format.go, signatures.go, yousign.go, standardwebhooks.go, cloudevents.go, json.go. The package can be imported
-// by others but its API is not stable.
+// Read in this order: format.go, terms.go, signatures.go, yousign.go, standardwebhooks.go, cloudevents.go, documenso.go, quicklysign.go,
+// json.go. The package can be imported by others but its API is not stable.
 package format

@@ -1,6 +1,8 @@
 package format
 
 import (
+	"errors"
+	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -18,18 +20,26 @@ type Header struct {
 type Format interface {
 	// Name is how subscriptions name the format.
 	Name() models.Format
-	// Secret checks a secret that somebody chose, and returns it as it is to be kept. The error is a *models.Error of code invalid
-	// whose message is for people, and wraps signing.ErrSecret.
+	// Terms are what receivers of the format are promised about calls. They are the same each time.
+	Terms() Terms
+	// Secret checks a secret that somebody chose, and returns it as it is to be kept. A format that does without a secret takes "" for
+	// none. The error is a *models.Error of code invalid whose message is for people, and wraps signing.ErrSecret.
 	Secret(text string) (models.Secret, error)
 	// Shown is how a kept secret is written for those who may see it: what the receiver verifies with. Secret takes it again
 	// unless it is a public key.
 	Shown(secret models.Secret) string
 	// Body is the body of every attempt of the delivery: a function of j.Event and j.Matched alone.
 	Body(j *models.Job) []byte
+	// Verify is what a receiver that knows these secrets finds out about a call: nil where one of them fits. Otherwise the error wraps
+	// [ErrUnsigned], signing.ErrNoSignature, or says what is wrong.
+	Verify(header http.Header, body []byte, secrets ...string) error
 	// Headers appends the headers that this format adds to one attempt to dst. attempt is 1 for the first; issuedAt is the moment of
 	// this call. The error wraps signing.ErrSecret where j.Current has no usable secret; it never holds the secret.
 	Headers(dst []Header, j *models.Job, body []byte, attempt int, issuedAt time.Time) ([]Header, error)
 }
+
+// ErrUnsigned says that nothing vouches for a call, and that nothing is meant to: the subscription has no secret and its format needs none.
+var ErrUnsigned = errors.New("calls in this format are not signed without a secret")
 
 // all lists every format, in the order of their documentation; the first is the default. A new format is its own file and a line here.
 // It is never changed.
@@ -38,6 +48,8 @@ var all = [...]Format{
 	standardWebhooks{},
 	cloudEvents{},
 	cloudEvents{structured: true},
+	documenso{},
+	quicklySign{},
 }
 
 // For looks a format up by name.
@@ -80,6 +92,12 @@ func (List) ShowSecret(name models.Format, secret models.Secret) string {
 	}
 	return f.Shown(secret)
 }
+
+// Confidential is the function of that name.
+func (List) Confidential(name string) bool { return Confidential(name) }
+
+// Confidential reports whether the value of a format's header is a secret: it is sent, and never stored or shown. name is in canonical form.
+func Confidential(name string) bool { return name == documensoHeader }
 
 // Common appends the headers that go with every format: which delivery this is, and which of its attempts.
 func Common(dst []Header, j *models.Job, attempt int) []Header {

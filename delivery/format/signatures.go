@@ -1,6 +1,7 @@
 package format
 
 import (
+	"net/http"
 	"time"
 
 	"hookrouter/models"
@@ -21,8 +22,32 @@ func (vendorSecret) Secret(text string) (models.Secret, error) {
 	return models.NewSecret(text), nil
 }
 
+// Verify looks at the vendor's signature headers.
+func (vendorSecret) Verify(header http.Header, body []byte, secrets ...string) error {
+	return signing.Verify(header, body, secrets...)
+}
+
 // Shown is the secret itself.
 func (vendorSecret) Shown(secret models.Secret) string { return secret.Reveal() }
+
+// optionalSecret are the secrets of formats that do without one: no text at all, or what [vendorSecret] takes.
+type optionalSecret struct{ vendorSecret }
+
+// Secret takes no text for no secret.
+func (o optionalSecret) Secret(text string) (models.Secret, error) {
+	if text == "" {
+		return models.Secret{}, nil
+	}
+	return o.vendorSecret.Secret(text)
+}
+
+// Verify has nothing to look at without a secret.
+func (o optionalSecret) Verify(header http.Header, body []byte, secrets ...string) error {
+	if len(secrets) == 0 {
+		return ErrUnsigned
+	}
+	return o.vendorSecret.Verify(header, body, secrets...)
+}
 
 // unfit is the error of a secret that can't be used, with a sentence for whoever chose it.
 func unfit(sentence string) error {

@@ -1,6 +1,7 @@
 package format
 
 import (
+	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -11,7 +12,7 @@ import (
 
 // standardWebhooks is https://www.standardwebhooks.com, version 1.0.0. The secret decides how it signs: with HMAC-SHA256 (v1), or with
 // ed25519 (v1a) where it is a private key.
-type standardWebhooks struct{}
+type standardWebhooks struct{ vendorTerms }
 
 // ownUserAgent is what calls say in formats whose specification names none; the operator can set another.
 const ownUserAgent = "Hookrouter"
@@ -47,6 +48,15 @@ func (standardWebhooks) Shown(secret models.Secret) string {
 		return signing.PublicKey(text)
 	}
 	return signing.SymmetricPrefix + text
+}
+
+// Verify looks at the specification's headers, and at no time: who asks may ask later.
+func (f standardWebhooks) Verify(header http.Header, body []byte, secrets ...string) error {
+	shown := make([]string, len(secrets))
+	for i, text := range secrets {
+		shown[i] = f.Shown(models.NewSecret(text))
+	}
+	return signing.VerifyStandard(header, body, time.Time{}, 0, shown...)
 }
 
 // Body writes the specification's three keys and, beside them, what the other formats tell too. The data comes last, as it came.

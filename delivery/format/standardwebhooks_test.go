@@ -151,9 +151,11 @@ func TestEveryFormat(t *testing.T) {
 		j, f := in(t, name, time.Time{})
 		require.Equal(t, name, f.Name())
 		body := f.Body(j)
-		require.Contains(t, string(body), string(j.Event.Data), "%s keeps the data as it came", name)
+		if name != models.FormatQuicklySign { // which has no data
+			require.Contains(t, string(body), string(j.Event.Data), "%s keeps the data as it came", name)
+		}
 		other := *j.Current
-		other.ID, other.Description = models.ID{9}, nil
+		other.ID, other.Description, other.Endpoint = models.ID{9}, nil, "https://other.example"
 		j.Current = &other
 		j.Delivery.Attempts = 5
 		require.Equal(t, string(body), string(f.Body(j)), "%s: the body belongs to the match", name)
@@ -165,7 +167,9 @@ func TestEveryFormat(t *testing.T) {
 			require.False(t, names[l.Name], "%s sends %s twice", name, l.Name)
 			names[l.Name] = true
 			require.True(t, Reserved(l.Name), "%s sends %s, so no subscription may set it", name, l.Name)
-			require.NotContains(t, l.Value, secret)
+			if !Confidential(l.Name) {
+				require.NotContains(t, l.Value, secret)
+			}
 		}
 		require.True(t, names["Content-Type"])
 
@@ -174,7 +178,7 @@ func TestEveryFormat(t *testing.T) {
 		again, err := List{}.ReadSecret(name, List{}.ShowSecret(name, kept))
 		require.NoError(t, err)
 		require.Equal(t, kept, again)
-		_, err = List{}.ReadSecret(name, "short")
+		_, err = List{}.ReadSecret(name, "no\x00secret")
 		require.ErrorIs(t, err, signing.ErrSecret)
 		require.Equal(t, models.CodeInvalid, models.CodeOf(err))
 	}

@@ -10,7 +10,10 @@ import (
 
 // yousign is the vendor's format: a flat object of seven keys (https://developers.yousign.com/docs/webhook-messages) and the
 // X-Yousign headers (https://developers.yousign.com/docs/security).
-type yousign struct{ vendorSecret }
+type yousign struct {
+	vendorTerms
+	vendorSecret
+}
 
 // yousignUserAgent is what the vendor's own calls say; the operator can set another.
 const yousignUserAgent = "Yousign Webhook Bot"

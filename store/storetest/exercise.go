@@ -40,6 +40,7 @@ func Exercise(t *testing.T, url func(testing.TB) string) {
 		{"sessions", sessionTests()},
 		{"rules", ruleTests()},
 		{"catalogue", catalogueTests()},
+		{"entities", entityTests()},
 		{"again", againTests()},
 		{"stats", statsTests()},
 		{"model", modelTests()},

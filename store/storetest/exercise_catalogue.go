@@ -171,7 +171,9 @@ func entityRemoved(w *world) {
 	delivered.Event.IdempotencyKey, delivered.Event.Fingerprint = "once", [16]byte{1}
 	waiting, inHand := of("pack", w.event(sub, sub)), owned(of("pack", w.event(sub)), owner)
 	stays, later := of("other", w.event(sub)), of("pack", w.event(sub))
-	w.save(delivered, waiting, inHand, stays)
+	part, above := of("document", w.event(sub)), of("pack", w.event(sub))
+	part.Event.EntityParentKey, above.Event.EntityParentKey = "pack", "folder"
+	w.save(delivered, waiting, inHand, stays, part, above)
 	cut := w.clock.Now()
 	w.clock.Advance(time.Second)
 	later.Event.AcceptedAt = w.clock.Now()
@@ -184,9 +186,9 @@ func entityRemoved(w *world) {
 	job, err := w.RemoveEntity(ctx, w.org.ID, "pack", cut, time.Minute)
 	require.NoError(w, err)
 	require.True(w, job.Done)
-	require.EqualValues(w, 3, job.Events)
-	require.EqualValues(w, 4, job.Deliveries)
-	require.EqualValues(w, 4, job.Canceled)
+	require.EqualValues(w, 5, job.Events, "with those of its parts")
+	require.EqualValues(w, 6, job.Deliveries)
+	require.EqualValues(w, 6, job.Canceled)
 	left, err := w.Events(ctx, models.EventQuery{OrganizationID: w.org.ID, Limit: 10})
 	require.NoError(w, err)
 	require.Len(w, left, 2, "another entity's, and what came after the call")

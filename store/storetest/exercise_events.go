@@ -51,6 +51,7 @@ func exerciseEventRoundTrip(w *world) {
 	sub, key, owner := w.subscribe(), w.key(w.org.ID), w.register("a")
 	full := w.event(sub, w.subscribe())
 	full.Event.Scope, full.Event.WorkspaceID, full.Event.EntityKey, full.Event.Sandbox = "app", NewID(), "entity ü", true
+	full.Event.EntityParentKey = "its parent"
 	full.Event.PublishedBy, full.Event.Time = key.ID, time.Date(1970, 1, 1, 0, 0, 0, 0, time.UTC)
 	full.Deliveries[0].Status, full.Deliveries[0].Owner, full.Deliveries[0].Sandbox = models.StatusDelivering, owner, true
 	full.Deliveries[0].DueAt = time.Time{} // it does not wait

@@ -42,7 +42,7 @@ func exerciseEventFilters(w *world) {
 	add("signer.done", plain, sub)
 	add("signer.link_opened", func(e *models.Event) { e.Scope = "app" })
 	add("signers.done", func(e *models.Event) { e.WorkspaceID = ws }, sub)
-	add("signer_x.done", func(e *models.Event) { e.EntityKey = "e'1" }, sub)
+	add("signer_x.done", func(e *models.Event) { e.EntityKey, e.EntityParentKey = "e'1", "p'1" }, sub)
 	add("signer", func(e *models.Event) { e.Sandbox = true }, sub)
 	later := w.clock.Now().Add(time.Hour)
 	add("signer.identity.video.done", func(e *models.Event) { e.AcceptedAt = later }, sub)
@@ -69,6 +69,7 @@ func exerciseEventFilters(w *world) {
 		"scope":       {models.EventQuery{Scope: "app"}, []int{1}},
 		"workspace":   {models.EventQuery{WorkspaceID: ws}, []int{2}},
 		"entity":      {models.EventQuery{EntityKey: "e'1"}, []int{3}},
+		"its parent":  {models.EventQuery{ParentKey: "p'1"}, []int{3}},
 		"sandbox":     {models.EventQuery{Sandbox: &yes}, []int{4}},
 		"production":  {models.EventQuery{Sandbox: &no}, []int{5, 3, 2, 1, 0}},
 		"unmatched":   {models.EventQuery{Unmatched: true}, []int{5, 1}},

@@ -86,6 +86,7 @@ func exerciseJob(w *world) {
 	})
 	a := w.event(sub)
 	a.Event.Scope, a.Event.WorkspaceID, a.Event.EntityKey, a.Event.PublishedBy = "app", NewID(), "e", w.key(w.org.ID).ID
+	a.Event.EntityParentKey = "p"
 	b := chosen(w.event(sub), NewID())
 	w.save(a, b)
 	next := w.change(sub, func(s *models.Subscription) { s.Endpoint = "https://new.example/" })

@@ -1,0 +1,52 @@
+package quicklysign
+
+import (
+	"encoding/base64"
+	"strconv"
+	"unicode"
+	"unicode/utf8"
+
+	"hookrouter/models"
+)
+
+// entryKey is the key of an entry: the place where it stands, which no other has.
+func entryKey(p models.CallbackPlace) string { return base64.RawURLEncoding.EncodeToString(p.Bytes()) }
+
+// sentence is what an entry says. The page on logs has two sentences, that of a call which begins and that of one which succeeded; the
+// others are ours in the same manner. An entry never changes, so it does not say what will come.
+func sentence(e *models.CallbackEntry) string {
+	a := &e.Attempt
+	switch {
+	case !e.Place.Ended && a.Number == 1:
+		return "Calling callback url " + a.Endpoint + "."
+	case !e.Place.Ended:
+		return "Calling callback url " + a.Endpoint + ". Retry " + strconv.Itoa(a.Number-1) + "."
+	case a.Success:
+		return "Successful call to url " + a.Endpoint + ". Received " + strconv.Itoa(a.StatusCode) + " response"
+	}
+	return "Failed call to url " + a.Endpoint + ". " + failure(a)
+}
+
+// failure is why a call failed.
+func failure(a *models.Attempt) string {
+	switch a.Reason {
+	case models.ReasonStatus:
+		text := "Received " + strconv.Itoa(a.StatusCode) + " response"
+		if a.StatusCode >= 300 && a.StatusCode < 400 {
+			text += ". Redirects are not followed"
+		}
+		return text
+	case models.ReasonTimeout, models.ReasonDNS, models.ReasonConnect, models.ReasonTLS, models.ReasonReset, models.ReasonProtocol,
+		models.ReasonTooManyRedirects, models.ReasonBadRedirect, models.ReasonBlockedAddress, models.ReasonInvalid:
+		if a.Detail != "" {
+			return capital(a.Detail)
+		}
+	}
+	return "Error: " + string(a.Reason)
+}
+
+// capital is a sentence with its first letter in upper case.
+func capital(s string) string {
+	first, size := utf8.DecodeRuneInString(s)
+	return string(unicode.ToUpper(first)) + s[size:]
+}

@@ -1,0 +1,93 @@
+package handlers
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+
+	"hookrouter/models"
+)
+
+// Surface is a further group of routes on the same engine, with a guard of its own.
+type Surface struct {
+	Guard  Func // runs before each of the routes; an error ends the call. nil guards nothing
+	Routes []Route
+
+	// Prefix is where all paths of the surface begin, such as "/v1/", and Fail how a failure is told below it: also that of a path or
+	// method that it does not have. nil takes the form of /v3.
+	Prefix string
+	Fail   func(*gin.Context, Failure)
+}
+
+// Route is one operation of a [Surface].
+type Route struct {
+	Method string
+	Path   string
+	Handle Func
+	// Does names what the route does to what is kept, such as "organization.create": it is entered in the audit log, as an act of whom the
+	// guard said with [Acts], or else of the operator. "" where it only looks.
+	Does string
+}
+
+// Func answers a call, or returns why it can't without having written anything.
+type Func func(*gin.Context) error
+
+// Failure is what a client is told about a call that failed. Nothing in it is secret.
+type Failure struct {
+	Status int // of HTTP
+	Detail string
+	Fields []models.FieldError // where the input is wrong
+}
+
+// guardedBy runs a surface's guard before a route, and enters what the route does in the audit log.
+func (a *api) guardedBy(s Surface, r Route) Func {
+	return func(c *gin.Context) error {
+		if s.Guard != nil {
+			if err := s.Guard(c); err != nil {
+				return err
+			}
+		}
+		who := actingIn(c)
+		return a.audited(c, r.Does, who.actor, who.org, func() error { return r.Handle(c) })
+	}
+}
+
+// failing is how the surface of a path tells failures, nil in the form of /v3.
+func (a *api) failing(path string) func(*gin.Context, Failure) {
+	for _, s := range a.Surfaces {
+		if s.Fail != nil && strings.HasPrefix(path, s.Prefix) {
+			return s.Fail
+		}
+	}
+	return nil
+}
+
+// fail tells a client about an error.
+func (a *api) fail(c *gin.Context, err error) {
+	tell := a.failing(c.Request.URL.Path)
+	if tell == nil {
+		writeProblem(c, err)
+		return
+	}
+	status, p := problemOf(err)
+	f := Failure{Status: status, Detail: p.Detail}
+	for _, wrong := range p.InvalidParams {
+		f.Fields = append(f.Fields, models.FieldError(wrong))
+	}
+	if status == http.StatusServiceUnavailable && c.Writer.Header().Get("Retry-After") == "" {
+		c.Writer.Header().Set("Retry-After", retryLater)
+	}
+	tell(c, f)
+}
+
+// strange answers a path or a method that there is not.
+func (a *api) strange(status int, detail string, otherwise Func) Func {
+	return func(c *gin.Context) error {
+		if tell := a.failing(c.Request.URL.Path); tell != nil {
+			tell(c, Failure{Status: status, Detail: detail})
+			return nil
+		}
+		return otherwise(c)
+	}
+}
