@@ -184,6 +184,7 @@ func TestTheDispatcherKeepsTheTermsOfTheFormat(t *testing.T) {
 		w.start()
 		w.publish(s, 1)
 		r := w.retrier(t)
+		synctest.Wait()
 		for len(at) < 7 {
 			pause(t.Context(), time.Second)
 			require.NoError(t, r.Sweep(t.Context()))

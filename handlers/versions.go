@@ -190,7 +190,7 @@ func (q *query) afterVersion(p place) int {
 
 // revertWebhook makes a version that says what an earlier one said. It is checked as if it were written today, because addresses, scopes
 // and workspaces that were good then may be no more. The secret stays: an old one may have been given up because it leaked, and
-// the receiver verifies with the present one.
+// the receiver verifies with the present one. Where there is none and the earlier format needs one, it gets one.
 func (a *api) revertWebhook(c *gin.Context, key *models.APIKey) error {
 	id, err := PathID(c, "webhook")
 	if err != nil {
@@ -215,16 +215,18 @@ func (a *api) revertWebhook(c *gin.Context, key *models.APIKey) error {
 	if in.catalogue, err = a.catalogueOf(c.Request.Context(), key.OrganizationID); err != nil {
 		return err
 	}
-	if wrong := a.rules.check(in, nil, nil); wrong != nil {
-		return models.Invalid(wrong...)
-	}
-	s, err := a.Store.UpdateSubscription(c.Request.Context(), key.OrganizationID, id, key.ID, a.Now().UTC(),
+	now := a.Now().UTC()
+	s, err := a.Store.UpdateSubscription(c.Request.Context(), key.OrganizationID, id, key.ID, now,
 		func(s *models.Subscription) error {
 			if !sees(key, s.Sandbox) {
 				return noSuch("webhook")
 			}
+			in.kept = keptSecrets(s)
+			if wrong := a.rules.check(in, nil, nil); wrong != nil {
+				return models.Invalid(wrong...)
+			}
 			in.write(s)
-			return nil
+			return a.writeSecret(s, in, now)
 		})
 	if err != nil {
 		return err

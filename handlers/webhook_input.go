@@ -124,11 +124,7 @@ func inputOf(s *models.Subscription) *webhookInput {
 		MaxInFlight: optional(s.MaxInFlight), RatePerSec: optional(s.RatePerSec),
 		TimeoutFirst: optional(int(s.TimeoutFirst.Milliseconds())), TimeoutRetry: optional(int(s.TimeoutRetry.Milliseconds())),
 	}
-	for _, secret := range []models.Secret{s.Secret, s.Rotation.Secret} {
-		if !secret.IsZero() {
-			in.kept = append(in.kept, secret)
-		}
-	}
+	in.kept = keptSecrets(s)
 	for _, p := range s.Events {
 		in.Events = append(in.Events, string(p))
 	}
@@ -136,6 +132,16 @@ func inputOf(s *models.Subscription) *webhookInput {
 		in.Headers = append(in.Headers, headerInput{h.Name, h.Value.Reveal()})
 	}
 	return in
+}
+
+// keptSecrets are the secrets that a subscription has in use.
+func keptSecrets(s *models.Subscription) (kept []models.Secret) {
+	for _, secret := range []models.Secret{s.Secret, s.Rotation.Secret} {
+		if !secret.IsZero() {
+			kept = append(kept, secret)
+		}
+	}
+	return kept
 }
 
 // write puts the checked input into a subscription, all but the secret: see [api.writeSecret].

@@ -239,7 +239,14 @@ func TestFormatsThatDoWithoutASecret(t *testing.T) {
 		}
 	}
 	w.call("POST", "/v3/webhooks", key, validWebhook.with(object{"secret_key": ""})).is(400)
-	path := w.webhookPath(key, object{"format": "documenso", "secret_key": "a password"})
+	path := w.webhookPath(key, nil)
+	w.call("PATCH", path, key, `{"format":"documenso","secret_key":""}`).is(200)
+	require.Empty(t, w.secret(path, key))
+	w.call("POST", path+"/revert", key, `{"version":1}`).is(200)
+	require.Len(t, w.secret(path, key), 32, "so does one that goes back to it")
+	w.call("PATCH", path, key, `{"format":"documenso","secret_key":"a password"}`).is(200)
+	require.Equal(t, "format", w.call("POST", path+"/revert", key, `{"version":1}`).is(400).json()["invalid_params"].([]any)[0].(map[string]any)["name"])
+	path = w.webhookPath(key, object{"format": "documenso", "secret_key": "a password"})
 	require.Equal(t, "a password", w.secret(path, key))
 	require.Equal(t, "format", w.call("PATCH", path, key, `{"format":"yousign"}`).is(400).json()["invalid_params"].([]any)[0].(map[string]any)["name"])
 }

@@ -29,6 +29,28 @@ func rotationTests() []exercise {
 			require.Equal(w, 1, sub.SecretGeneration)
 			w.requireForgotten(sub, 1)
 		}},
+		{"a subscription may lose its secret and get one", func(w *world) {
+			sub := w.change(w.subscribe(), func(s *models.Subscription) {
+				require.NoError(w, s.Rotate(models.Secret{}, 0, w.clock.Now()))
+			})
+			got, err := w.Subscription(w.Context(), w.org.ID, sub.ID)
+			require.NoError(w, err)
+			require.True(w, got.Secret.IsZero())
+			old, err := w.SubscriptionVersion(w.Context(), w.org.ID, sub.ID, 1)
+			require.NoError(w, err)
+			require.True(w, old.Secret.IsZero(), "it leaves no trace")
+			sub = w.change(sub, func(s *models.Subscription) { require.NoError(w, s.Rotate(secondSecret, overlap, w.clock.Now())) })
+			keys := sub.Signing(w.clock.Now())
+			require.True(w, keys.Current.IsZero())
+			require.Equal(w, secondSecret, keys.Next)
+			w.clock.Advance(2 * overlap)
+			done, err := w.FinishRotations(w.Context(), w.clock.Now())
+			require.NoError(w, err)
+			require.Equal(w, 1, done)
+			got, err = w.Subscription(w.Context(), w.org.ID, sub.ID)
+			require.NoError(w, err)
+			require.Equal(w, secondSecret, got.Secret)
+		}},
 		{"two instances finish a rotation once", func(w *world) {
 			sub := w.rotating()
 			w.clock.Advance(2 * overlap)
