@@ -172,8 +172,10 @@ func setup(t *testing.T, token string) *world {
 		n++
 		return models.ID{6: 0x70, 8: 0x80, 15: n}
 	}
-	surface, err := New(Options{Token: models.NewSecret(token), Store: w.store, NewID: newID, Now: now, Random: zeros{}, Lanes: w.store,
-		Settings: []Setting{{Key: "role", Value: "all", Source: "default"}}})
+	surface, err := New(Options{
+		Token: models.NewSecret(token), Store: w.store, NewID: newID, Now: now, Random: zeros{}, Lanes: w.store,
+		Settings: []Setting{{Key: "role", Value: "all", Source: "default"}},
+	})
 	require.NoError(t, err)
 	box := sandbox.New(newID, now)
 	engine, err := handlers.New(handlers.Options{
