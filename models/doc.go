@@ -36,8 +36,9 @@
 //   - test: an event that one subscription gets because somebody asked for it.
 //   - scenario: an ordered flow of sandbox events about the same things.
 //   - inbox: a built-in receiver that keeps what arrives.
+//   - audit entry: one management action: who did what to which object, and how it ended; there before the action begins.
 //   - ledger: the count that must add up: matches at acceptance equal deliveries over all statuses.
 //
 // Read in this order: id.go, event.go, pattern.go, subscription.go, delivery.go, attempt.go, tenant.go, catalogue.go, query.go,
-// secret.go, error.go; then what is asked about rules: version.go, explain.go, plan.go; then the sandbox: scenario.go, inbox.go.
+// secret.go, error.go; then what is asked about rules: version.go, explain.go, plan.go; then the sandbox: scenario.go, inbox.go; then what operators look at: audit.go, looks.go, vitals.go.
 package models
