@@ -41,8 +41,10 @@
 //   - scenario: an ordered flow of sandbox events about the same things.
 //   - inbox: a built-in receiver that keeps what arrives.
 //   - statistics: what attempts came to, by the hour, as exact as the ledger; latencies in buckets.
+//   - audit entry: one management action: who did what to which object, and how it ended; there before the action begins.
 //   - ledger: the count that must add up: matches at acceptance equal deliveries over all statuses.
 //
 // Read in this order: id.go, event.go, pattern.go, subscription.go, delivery.go, attempt.go, tenant.go, catalogue.go, query.go,
-// quicklysign.go, secret.go, error.go; then stats.go, latency.go; then what is asked about rules: version.go, explain.go, plan.go; then the sandbox: scenario.go, inbox.go.
+// quicklysign.go, secret.go, error.go; then stats.go, latency.go; then what is asked about rules: version.go, explain.go, plan.go; then the sandbox:
+// scenario.go, inbox.go; then what operators look at: audit.go, looks.go, vitals.go.
 package models

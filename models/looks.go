@@ -47,3 +47,10 @@ type Lane struct {
 	Pace           string // quick, untried or slow: how its receiver answers
 	Backlog        bool   // there are due deliveries in the database that memory had no room for
 }
+
+// QuotaUse is what an organization has of what is limited.
+type QuotaUse struct {
+	Organization  Organization
+	Subscriptions int
+	Keys          int // valid ones
+}

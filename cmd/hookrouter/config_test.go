@@ -78,9 +78,12 @@ func TestSettingsAsTheyHold(t *testing.T) {
 		got[s.Key] = s
 	}
 	for _, want := range []admin.Setting{
-		{Key: "retry_schedule", Value: "1s,2s", Source: "file"}, {Key: "user_agent", Value: "Theirs", Source: "environment"},
-		{Key: "max_in_flight", Value: "7", Source: "flag"}, {Key: "retry_jitter", Value: "0.1", Source: "default"},
-		{Key: "admin_token", Value: "(set)", Source: "environment"}, {Key: "master_key", Value: "(set)", Source: "environment"},
+		{Key: "retry_schedule", Value: "1s,2s", Source: "file"},
+		{Key: "user_agent", Value: "Theirs", Source: "environment"},
+		{Key: "max_in_flight", Value: "7", Source: "flag"},
+		{Key: "retry_jitter", Value: "0.1", Source: "default"},
+		{Key: "admin_token", Value: "(set)", Source: "environment"},
+		{Key: "master_key", Value: "(set)", Source: "environment"},
 		{Key: "public_url", Value: "", Source: "default"},
 		{Key: "database_url", Value: "postgres://me:xxxxx@db.example:5432/hooks?xxxxx", Source: "environment"},
 	} {

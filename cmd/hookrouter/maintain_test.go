@@ -48,6 +48,13 @@ func TestRetentionInTheProgram(t *testing.T) {
 		require.NoError(t, err)
 		require.Zero(t, left, "it was done")
 		require.Equal(t, 2, hours())
+		old := models.AuditEntry{ID: ref, OrganizationID: orgs[0].ID, At: at, Action: "webhook.update", Actor: models.Actor{Kind: models.ActorProgram}}
+		require.NoError(t, db.BeginAudit(t.Context(), old))
+		entries := func() int {
+			found, err := db.Audit(t.Context(), models.AuditQuery{Limit: 10})
+			require.NoError(t, err)
+			return len(found)
+		}
 
 		read := func() (status int, data map[string]int, removed bool) {
 			var answer struct {
@@ -62,9 +69,11 @@ func TestRetentionInTheProgram(t *testing.T) {
 		require.Eventually(t, func() bool { _, data, removed := read(); return data == nil && removed }, 15*time.Second, 50*time.Millisecond)
 		require.Eventually(t, func() bool { return hours() == 1 }, 15*time.Second, 50*time.Millisecond)
 		require.NoError(t, n.terminate())
-		n.env = append(n.env, "HOOKROUTER_RETENTION_EVENTS=72h")
+		require.Equal(t, 2, entries(), "that, and the making of the key")
+		n.env = append(n.env, "HOOKROUTER_RETENTION_EVENTS=72h", "HOOKROUTER_RETENTION_AUDIT=72h")
 		n.start()
 		require.Eventually(t, func() bool { status, _, _ := read(); return status == http.StatusNotFound }, 15*time.Second, 50*time.Millisecond)
+		require.Eventually(t, func() bool { return entries() == 1 }, 15*time.Second, 50*time.Millisecond)
 		require.NoError(t, n.terminate())
 		require.True(t, n.log.contains("retention.done"))
 	})

@@ -195,7 +195,8 @@ func (s *server) probes() (http.Handler, error) {
 func (s *server) api(guard *egress.Policy, own *egress.Own) (http.Handler, error) {
 	c := s.config
 	o := admin.Options{
-		Token: models.NewSecret(c.AdminToken), Store: s.db, NewID: newID, Now: time.Now, Random: rand.Reader, Settings: c.effective,
+		Token: models.NewSecret(c.AdminToken), Store: s.db, NewID: newID, Now: time.Now, Random: rand.Reader,
+		SubscriptionQuota: c.QuotaSubscriptions, Settings: c.effective,
 	}
 	if s.dispatcher != nil {
 		o.Lanes = s.dispatcher

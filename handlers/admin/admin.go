@@ -35,15 +35,18 @@ type Looks interface {
 	Storage(ctx context.Context, most int) (models.Storage, error)
 	QueueFloor(ctx context.Context) (models.ID, error)
 	Vitals(ctx context.Context, now time.Time) (models.Vitals, error)
+	QuotaUses(ctx context.Context, limit int) ([]models.QuotaUse, error)
 }
 
-// Options is what the surface needs. Everything but Token, Lanes and Settings is required.
+// Options is what the surface needs. Store, NewID, Now and Random are required.
 type Options struct {
 	Token  models.Secret // HOOKROUTER_ADMIN_TOKEN; without it the surface has no routes
 	Store  Store
 	NewID  func() models.ID
 	Now    func() time.Time
 	Random io.Reader // cryptographic, such as crypto/rand.Reader: keys are made from it
+
+	SubscriptionQuota int // the default of organizations; 0 sets none
 
 	Lanes    Lister    // nil where this instance sends nothing
 	Settings []Setting // as they hold in this process
@@ -85,6 +88,7 @@ func (a *admin) routes() []handlers.Route {
 		{Method: http.MethodGet, Path: "/admin/v1/instances", Handle: a.instances},
 		{Method: http.MethodGet, Path: "/admin/v1/storage", Handle: a.storage},
 		{Method: http.MethodGet, Path: "/admin/v1/queue", Handle: a.queue},
+		{Method: http.MethodGet, Path: "/admin/v1/quotas", Handle: a.quotas},
 		{Method: http.MethodGet, Path: "/admin/v1/lanes", Handle: a.lanes},
 		{Method: http.MethodGet, Path: "/admin/v1/settings", Handle: a.settings},
 		{Method: http.MethodGet, Path: "/admin/v1/audit_log", Handle: a.auditLog},

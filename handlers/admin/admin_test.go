@@ -140,6 +140,15 @@ func (l *looks) Storage(context.Context, int) (models.Storage, error)     { retu
 func (l *looks) QueueFloor(context.Context) (models.ID, error)            { return l.floor, nil }
 func (l *looks) Vitals(context.Context, time.Time) (models.Vitals, error) { return l.vitals, nil }
 
+func (l *looks) QuotaUses(context.Context, int) ([]models.QuotaUse, error) {
+	none, three := 0, 3
+	return []models.QuotaUse{
+		{Organization: models.Organization{ID: models.ID{1}, Name: "Acme"}, Subscriptions: 9, Keys: 2},
+		{Organization: models.Organization{ID: models.ID{2}, SubscriptionQuota: &none}},
+		{Organization: models.Organization{ID: models.ID{3}, SubscriptionQuota: &three}},
+	}, nil
+}
+
 // Lanes makes memory an instance too.
 func (l *looks) Lanes(limit int) []models.Lane {
 	return []models.Lane{{SubscriptionID: models.ID{1}, Queued: limit, InFlight: 2, Window: 4, Limit: 64, Bytes: 5, Pace: "slow", Backlog: true}}
@@ -172,8 +181,10 @@ func setup(t *testing.T, token string) *world {
 		n++
 		return models.ID{6: 0x70, 8: 0x80, 15: n}
 	}
-	surface, err := New(Options{Token: models.NewSecret(token), Store: w.store, NewID: newID, Now: now, Random: zeros{}, Lanes: w.store,
-		Settings: []Setting{{Key: "role", Value: "all", Source: "default"}}})
+	surface, err := New(Options{
+		Token: models.NewSecret(token), Store: w.store, NewID: newID, Now: now, Random: zeros{}, Lanes: w.store, SubscriptionQuota: 50,
+		Settings: []Setting{{Key: "role", Value: "all", Source: "default"}},
+	})
 	require.NoError(t, err)
 	box := sandbox.New(newID, now)
 	engine, err := handlers.New(handlers.Options{
@@ -364,6 +375,12 @@ func TestLooks(t *testing.T) {
 	require.Equal(t, []any{map[string]any{
 		"webhook_id": models.ID{1}.String(), "queued": float64(maxLanes), "in_flight": 2.0, "window": 4.0, "limit": 64.0, "bytes": 5.0, "pace": "slow", "backlog": true,
 	}}, w.call("GET", "/lanes", "", 200)["data"])
+	quotas := w.call("GET", "/quotas", "", 200)["data"].([]any)
+	require.Equal(t, map[string]any{
+		"organization_id": models.ID{1}.String(), "organization": "Acme", "subscriptions": 9.0, "subscription_quota": 50.0, "own_quota": false, "valid_keys": 2.0,
+	}, quotas[0])
+	require.Nil(t, quotas[1].(map[string]any)["subscription_quota"], "0 sets none")
+	require.Equal(t, []any{3.0, true}, []any{quotas[2].(map[string]any)["subscription_quota"], quotas[2].(map[string]any)["own_quota"]})
 	require.Equal(t, []any{map[string]any{"key": "role", "value": "all", "source": "default"}}, w.call("GET", "/settings", "", 200)["data"])
 }
 

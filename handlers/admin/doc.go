@@ -9,5 +9,5 @@
 //   - The text of a key is in exactly one answer, that to its making.
 //   - Comparing the token takes the same time whatever is wrong with it, and an address that keeps failing is shut out for a while.
 //
-// Read in this order: admin.go, guard.go, organizations.go, keys.go, ledger.go, suspensions.go, looks.go, audit.go.
+// Read in this order: admin.go, guard.go, organizations.go, keys.go, ledger.go, suspensions.go, looks.go, quotas.go, audit.go.
 package admin

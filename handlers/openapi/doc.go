@@ -1,7 +1,7 @@
 // Package openapi is the description of the whole HTTP surface: one OpenAPI 3.1 document, and a page of it for people.
 //
 // It owns the files under spec, one for each part of the surface, how they become one document, and how that is shown. A new surface is a
-// new file there. It must not know how anything is answered: whether the surface does what is written here is for openapitest to say,
+// new file there; the numbers are the order in which people read. It must not know how anything is answered: whether the surface does what is written here is for openapitest to say,
 // which holds every answer of the tests against it.
 //
 // The files are written by hand, and what is the same everywhere is left out of them (docs/adr/0032):

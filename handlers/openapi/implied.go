@@ -72,8 +72,8 @@ func complete(method string, named bool, operation *yaml.Node) {
 
 // page is the schema of one page of a list.
 func page(of string) *yaml.Node {
-	items := mapping("type", scalar("array"), "items", ref("schemas", of))
-	return mapping("type", scalar("object"), "properties", mapping("meta", ref("schemas", "PageMeta"), "data", items))
+	items := mapping(member{"type", scalar("array")}, member{"items", ref("schemas", of)})
+	return mapping(member{"type", scalar("object")}, member{"properties", mapping(member{"meta", ref("schemas", "PageMeta")}, member{"data", items})})
 }
 
 // require lists the properties that are always there, in the schema and those inside it.
@@ -91,7 +91,9 @@ func require(schema *yaml.Node, input bool) {
 }
 
 func ref(kind, name string) *yaml.Node {
-	return mapping("$ref", &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: "#/components/" + kind + "/" + name, Style: yaml.SingleQuotedStyle})
+	to := scalar("#/components/" + kind + "/" + name)
+	to.Style = yaml.SingleQuotedStyle // or what begins with # would be a comment
+	return mapping(member{"$ref", to})
 }
 
 func scalar(text string) *yaml.Node {
@@ -102,11 +104,16 @@ func sequence(items ...*yaml.Node) *yaml.Node {
 	return &yaml.Node{Kind: yaml.SequenceNode, Tag: "!!seq", Content: items}
 }
 
-// mapping is made of names and values in turn.
-func mapping(pairs ...any) *yaml.Node {
+// member is one of a mapping.
+type member struct {
+	name  string
+	value *yaml.Node
+}
+
+func mapping(members ...member) *yaml.Node {
 	out := &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}
-	for i := 0; i < len(pairs); i += 2 {
-		set(out, pairs[i].(string), pairs[i+1].(*yaml.Node), 0)
+	for _, m := range members {
+		set(out, m.name, m.value, 0)
 	}
 	return out
 }

@@ -189,6 +189,15 @@ func exerciseOwnKeys(w *world) {
 	require.NoError(w, err)
 	_, err = w.RevokeOwnKey(ctx, w.org.ID, second.ID, w.clock.Now())
 	w.requireCode(models.CodeConflict, err)
+
+	require.NoError(w, w.DeleteSubscription(ctx, w.org.ID, w.subscribe().ID, models.ID{}, w.clock.Now()))
+	w.subscribe()
+	uses, err := w.QuotaUses(ctx, 10)
+	require.NoError(w, err)
+	require.Equal(w, []models.QuotaUse{{Organization: w.org, Subscriptions: 1, Keys: 2}, {Organization: other}}, uses, "what is there and valid")
+	uses, err = w.QuotaUses(ctx, 1)
+	require.NoError(w, err)
+	require.Len(w, uses, 1)
 }
 
 func exerciseLastKey(w *world) {

@@ -85,3 +85,11 @@ func (d *document) taken(o *operation, body []byte) error {
 	}
 	return d.check(pointer, body)
 }
+
+// Is checks that JSON is of a schema of the description, such as "AuditEntry".
+func Is(tb testing.TB, schema string, body []byte) {
+	tb.Helper()
+	doc, err := theDocument()
+	require.NoError(tb, err)
+	require.NoError(tb, doc.check("/components/schemas/"+schema, body))
+}

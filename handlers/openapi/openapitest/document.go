@@ -2,7 +2,6 @@ package openapitest
 
 import (
 	"bytes"
-
 	"net/http"
 	"net/url"
 	"strings"
