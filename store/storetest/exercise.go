@@ -39,6 +39,7 @@ func Exercise(t *testing.T, url func(testing.TB) string) {
 		{"rules", ruleTests()},
 		{"catalogue", catalogueTests()},
 		{"again", againTests()},
+		{"removals", removalTests()},
 		{"model", modelTests()},
 	}
 	for _, g := range groups {
