@@ -35,7 +35,7 @@ type report struct {
 	last        *models.Attempt // the last counted failure
 	gone        bool            // some answer was 410
 	relapsed    bool            // a delivery failed that had been parked
-	well        bool            // a probe succeeded, or a send on demand
+	well        bool            // a probe succeeded, or what somebody asked for: a send on demand, a test
 	operational bool            // the last failure was of an operational event
 	exhausted   []models.Delivery
 	count       int // of exhausted ones
@@ -173,7 +173,7 @@ func (h *health) judge(ctx context.Context, now time.Time, sub *models.Subscript
 		}
 	case r.gone:
 		h.suspend(ctx, now, sub, models.SuspendedGone, r, c)
-	case r.relapsed, r.Failures > 0 && h.o.Suspend.suspends(c.Failures, c.FailingSince, now):
+	case r.relapsed && h.o.Suspend.After > 0, r.Failures > 0 && h.o.Suspend.suspends(c.Failures, c.FailingSince, now):
 		h.suspend(ctx, now, sub, models.SuspendedFailures, r, c)
 	default:
 		if percent := h.o.Suspend.warns(before, c.Failures); percent > 0 && !r.operational {

@@ -79,7 +79,7 @@ type timingsOutput struct {
 
 func showDelivery(d models.Delivery) deliveryOutput {
 	out := deliveryOutput{
-		ID: d.ID, EventID: d.EventID, EventName: d.EventName, Sandbox: d.Sandbox, Test: d.Test(), SubscriptionID: d.SubscriptionID,
+		ID: d.ID, EventID: d.EventID, EventName: d.EventName, Sandbox: d.Sandbox || d.Test(), Test: d.Test(), SubscriptionID: d.SubscriptionID,
 		SubscriptionVersion: d.SubscriptionVersion, Status: d.Status, AttemptCount: d.Attempts, OnDemand: d.Back != nil, Replay: d.Replay,
 		ReplayOf: optional(d.ReplayOf), Reason: optional(d.Reason),
 		CreatedAt: millis(d.CreatedAt), UpdatedAt: shown(d.UpdatedAt),

@@ -67,7 +67,7 @@ type Delivery struct {
 
 // Test reports whether the delivery is of a test event: somebody asked for it by hand. It is not tried again, and a failure of it says
 // nothing about the endpoint that its owner does not know already.
-func (d *Delivery) Test() bool { return d.EventRef.marked() }
+func (d *Delivery) Test() bool { return d.EventRef.Marked() }
 
 // Reason says in one word why an attempt failed or a delivery was canceled.
 type Reason string

@@ -289,7 +289,7 @@ func (s *Store) missed(db *gorm.DB, r *models.Resend, sub *models.Subscription, 
 	var refs []models.ID
 	for i := range rows {
 		e := rows[i].model()
-		if (r.EventName == "" || r.EventName.Match(e.Name)) && !e.AcceptedAt.Before(r.From) && e.AcceptedAt.Before(r.To) && sub.Matches(e) {
+		if (r.EventName == "" || r.EventName.Match(e.Name)) && !e.AcceptedAt.Before(r.From) && e.AcceptedAt.Before(r.To) && !e.Test() && sub.Matches(e) {
 			list, refs = append(list, rows[i]), append(refs, e.Ref)
 		}
 	}

@@ -40,6 +40,7 @@ func Exercise(t *testing.T, url func(testing.TB) string) {
 		{"catalogue", catalogueTests()},
 		{"again", againTests()},
 		{"removals", removalTests()},
+		{"tests", testTests()},
 		{"model", modelTests()},
 	}
 	for _, g := range groups {

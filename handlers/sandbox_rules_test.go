@@ -1,0 +1,77 @@
+package handlers
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"hookrouter/models"
+)
+
+// A key of the sandbox sees nothing of production, and a test of a production subscription tells how its endpoint answered.
+func TestASandboxKeySeesNoTestOfProduction(t *testing.T) {
+	t.Parallel()
+	w, production := subscribed(t, nil)
+	tried := w.webhook(w.manager(), object{"sandbox": true})
+	w.store.deliver = func(d *models.Delivery) { d.Status = models.StatusFailed }
+	for _, id := range []string{production, tried} {
+		w.call("POST", "/v3/webhooks/"+id+"/test", w.manager(), doneEvent).is(200)
+	}
+	hidden, shown := w.store.deliveries[0], w.store.deliveries[1]
+	key := w.key(w.org, models.RoleManager, models.Sandbox)
+	w.call("GET", "/v3/deliveries/"+hidden.ID.String(), key, "").is(404)
+	w.call("POST", "/v3/deliveries/"+hidden.ID.String()+"/retry", key, "").is(404)
+	require.Empty(t, w.call("GET", "/v3/events/"+hidden.EventID.String()+"/deliveries", key, "").is(200).data())
+	list := w.call("GET", "/v3/deliveries", key, "").is(200).data()
+	require.Len(t, list, 1)
+	require.Equal(t, shown.ID.String(), list[0]["id"])
+	require.Len(t, w.call("GET", "/v3/deliveries", w.manager(), "").is(200).data(), 2)
+	w.call("POST", "/v3/deliveries/"+shown.ID.String()+"/retry", key, "").is(202)
+}
+
+// Rules do not decide who gets a test, so none of what asks about rules may say that they did.
+func TestATestIsOutsideTheRules(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	key := w.manager()
+	all := object{"subscribed_events": []string{"*"}, "scopes": []string{"*"}, "sandbox": true}
+	other := w.webhook(key, all)
+	tried := w.webhook(key, object{"subscribed_events": []string{"contact.created"}, "sandbox": true})
+	w.store.deliver = func(d *models.Delivery) { d.Status = models.StatusDelivered }
+	event := w.call("POST", "/v3/webhooks/"+tried+"/test", key, doneEvent).is(200).json()["event_id"].(string)
+	for _, e := range w.call("GET", "/v3/events/"+event+"/explain", key, "").is(200).data() {
+		want := []string{}
+		if e["subscription_id"] == other {
+			want = []string{"test"}
+		}
+		require.Equal(t, want, rulesThatSaidNo(e))
+		require.Equal(t, e["subscription_id"] == tried, e["matched"])
+	}
+	w.store.deliveries = nil // retention has come by
+	for _, e := range w.call("GET", "/v3/events/"+event+"/explain", key, "").is(200).data() {
+		require.Equal(t, []string{"test"}, rulesThatSaidNo(e))
+	}
+	got := w.call("POST", "/v3/webhooks/dry_run", key, validWebhook.with(all)).is(200).json()
+	require.Equal(t, 0.0, got["matched_after"])
+	require.Equal(t, 0.0, got["gained"].(map[string]any)["count"])
+}
+
+// A notice is not sent to the endpoint that it is about, and the explanation says so.
+func TestExplainOfANotice(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	key := w.manager()
+	named := object{"subscribed_events": []string{"hookrouter.*"}, "scopes": []string{"*"}, "endpoint": "https://down.example/hooks?tenant=1"}
+	concerned := w.webhook(key, named)
+	named["endpoint"] = "https://well.example/hooks"
+	well := w.webhook(key, named)
+	event := w.call("POST", "/v3/events", key, validEvent.with(nil)).is(202).json()["event_id"].(string)
+	w.store.events[0].Name = models.EventEndpointSuspended
+	w.store.events[0].Data = []byte(`{"webhook":{"id":"` + concerned + `","endpoint":"https://down.example/hooks"}}`)
+	for _, e := range w.call("GET", "/v3/events/"+event+"/explain", key, "").is(200).data() {
+		require.Equal(t, e["subscription_id"] == well, e["matched"])
+		if e["subscription_id"] == concerned {
+			require.Equal(t, []string{"endpoint"}, rulesThatSaidNo(e))
+		}
+	}
+}
