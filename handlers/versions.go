@@ -215,13 +215,14 @@ func (a *api) revertWebhook(c *gin.Context, key *models.APIKey) error {
 	if in.catalogue, err = a.catalogueOf(c.Request.Context(), key.OrganizationID); err != nil {
 		return err
 	}
-	if wrong := a.rules.check(in, nil, nil); wrong != nil {
-		return models.Invalid(wrong...)
-	}
 	s, err := a.Store.UpdateSubscription(c.Request.Context(), key.OrganizationID, id, key.ID, a.Now().UTC(),
 		func(s *models.Subscription) error {
 			if !sees(key, s.Sandbox) {
 				return noSuch("webhook")
+			}
+			in.kept = inputOf(s).kept // with the format as it was then
+			if wrong := a.rules.check(in, nil, nil); wrong != nil {
+				return models.Invalid(wrong...)
 			}
 			in.write(s)
 			return nil
