@@ -75,3 +75,34 @@ func TestExplainOfANotice(t *testing.T) {
 		}
 	}
 }
+
+// The sandbox knows what the organization has added to the catalogue.
+func TestSamplesOfOwnTypes(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	key := w.manager()
+	w.call("POST", "/v3/event_types", key, `{"name":"invoice.paid","sample":{"total":12.50},"schema":{"required":["total"]}}`).is(201)
+	w.call("POST", "/v3/scopes", key, `{"name":"letter"}`).is(201)
+	id := w.webhook(key, object{"subscribed_events": []string{"invoice.*"}, "scopes": []string{"letter"}, "sandbox": true})
+	w.store.deliver = func(d *models.Delivery) { d.Status = models.StatusDelivered }
+	out := w.call("POST", "/v3/webhooks/"+id+"/test", key, `{"event_name":"invoice.paid"}`).is(200).json()
+	require.Contains(t, out["request_body"], "12.50")
+	out = w.call("POST", "/v3/sandbox/events", key, `{"event_name":"invoice.paid","scope":"letter"}`).is(202).json()
+	require.Equal(t, 1.0, out["matched"])
+	require.JSONEq(t, `{"total":12.50}`, string(w.store.events[1].Data))
+	w.call("POST", "/v3/sandbox/scenarios/signature_done/run", key, `{"speed":0,"scope":"letter"}`).is(202)
+
+	// The type changes after it was looked up.
+	w.store.accepts = func() {
+		w.store.accepts = nil
+		w.call("PATCH", "/v3/event_types/invoice.paid", key, `{"schema":null}`).is(200)
+	}
+	w.call("POST", "/v3/sandbox/events", key, `{"event_name":"invoice.paid"}`).is(202)
+
+	foreign := w.key(w.other, models.RoleManager, models.Production)
+	require.Contains(t, w.call("POST", "/v3/sandbox/events", foreign, `{"event_name":"invoice.paid"}`).invalid(), "event_name")
+	require.Contains(t, w.call("POST", "/v3/sandbox/events", foreign, `{"event_name":"signer.done","scope":"letter"}`).invalid(), "scope")
+	for _, name := range []string{`a\u0000b`, "", ".", "invoice.*", "INVOICE.PAID"} {
+		w.call("POST", "/v3/sandbox/events", key, `{"event_name":"`+name+`"}`).is(400)
+	}
+}
