@@ -68,7 +68,7 @@ func (in *sampleInput) write(e *models.Event) {
 func (a *api) createSample(c *gin.Context, key *models.APIKey) error {
 	var name string
 	var in sampleInput
-	if err := ReadFields(c.Request, false, append(in.fields(), Field{"event_name", true, Text(&name)})...); err != nil {
+	if err := ReadAction(c.Request, append(in.fields(), Field{"event_name", true, Text(&name)})...); err != nil {
 		return err
 	}
 	wrong, err := in.check(c.Request.Context(), a, key.OrganizationID)
@@ -150,7 +150,7 @@ func (a *api) runScenario(c *gin.Context, key *models.APIKey) error {
 	var in sampleInput
 	fields := append(in.fields(), Field{"speed", false, Number(&speed)})
 	if c.Request.ContentLength != 0 { // everything has a default, so a call without a body is good
-		if err := ReadFields(c.Request, true, fields...); err != nil {
+		if err := ReadAction(c.Request, fields...); err != nil {
 			return err
 		}
 	}

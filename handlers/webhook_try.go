@@ -46,7 +46,7 @@ func (a *api) testWebhook(c *gin.Context, key *models.APIKey) error {
 		return err
 	}
 	var name string
-	if err := ReadFields(c.Request, false, Field{"event_name", true, Text(&name)}); err != nil {
+	if err := ReadAction(c.Request, Field{"event_name", true, Text(&name)}); err != nil {
 		return err
 	}
 	if !s.Enabled {
