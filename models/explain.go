@@ -17,7 +17,7 @@ const (
 	MismatchWorkspace     Mismatch = "workspace"
 	MismatchEntity        Mismatch = "entity"
 	MismatchEndpoint      Mismatch = "endpoint" // the event is about its endpoint
-	MismatchTest          Mismatch = "test" // the event is a test, which went to another subscription alone
+	MismatchTest          Mismatch = "test"     // the event is a test, which went to another subscription alone
 )
 
 // Explain lists every rule by which a subscription, as it was when an event was accepted, did not get it; there is none exactly when

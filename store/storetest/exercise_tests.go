@@ -11,7 +11,7 @@ import (
 // testTests are about tests: events that one subscription gets because somebody asked.
 func testTests() []exercise {
 	return []exercise{
-		{"a test waits though its subscription is suspended", exerciseTestNotParked},
+		{"a test, and what was asked for, waits though its subscription is suspended", exerciseTestNotParked},
 		{"a test of production is sent as an event of the sandbox", exerciseTestOfProduction},
 		{"nothing sends tests again by itself", exerciseTestNotResent},
 	}
@@ -30,16 +30,17 @@ func (w *world) test(sub *models.Subscription) *models.Accepted {
 func exerciseTestNotParked(w *world) {
 	sub := w.subscribe()
 	test, other := w.test(sub), w.event(sub)
+	asked := w.ended(sub, w.register("b"), models.StatusFailed)
 	w.save(test, other)
+	require.NoError(w, second(w.Retry(w.Context(), w.org.ID, asked.ID, w.clock.Now())))
 	w.suspend(sub, models.SuspendedFailures)
 	_, err := w.ParkWaiting(w.Context(), w.clock.Now(), *w.condition(sub), 100)
 	require.NoError(w, err)
 	require.Equal(w, models.StatusPending, w.delivery(test.Deliveries[0].ID).Status)
+	require.Equal(w, models.StatusPending, w.delivery(asked.ID).Status, "nor what was asked for")
 	require.Equal(w, models.StatusParked, w.delivery(other.Deliveries[0].ID).Status)
 	require.False(w, w.condition(sub).Parking)
-	jobs := w.claim(w.register("a"), models.Want{SubscriptionID: sub.ID, Limit: 10})
-	require.Len(w, jobs, 1)
-	require.True(w, jobs[0].Delivery.Test())
+	require.Len(w, w.claim(w.register("a"), models.Want{SubscriptionID: sub.ID, Limit: 10}), 2)
 	require.True(w, w.ledger().Balanced())
 }
 
