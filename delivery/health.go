@@ -34,7 +34,7 @@ type report struct {
 
 	last        *models.Attempt // the last counted failure
 	gone        bool            // some answer was 410
-	relapsed    bool            // a delivery failed that had been parked
+	relapsed    bool            // what had been parked kept failing
 	well        bool            // a probe succeeded, or what somebody asked for: a send on demand, a test
 	operational bool            // the last failure was of an operational event
 	exhausted   []models.Delivery
@@ -118,7 +118,7 @@ func (p *report) add(r *models.Result) {
 	p.Failures++
 	p.last, p.operational = r.Attempt, models.Operational(r.Delivery.EventName)
 	p.gone = p.gone || r.Attempt.StatusCode == http.StatusGone
-	p.relapsed = p.relapsed || r.Drained
+	p.relapsed = p.relapsed || r.Relapse
 	if r.Status == models.StatusFailed && !p.operational {
 		if p.count++; len(p.exhausted) < maxExhausted {
 			p.exhausted = append(p.exhausted, r.Delivery)
@@ -173,7 +173,7 @@ func (h *health) judge(ctx context.Context, now time.Time, sub *models.Subscript
 		}
 	case r.gone:
 		h.suspend(ctx, now, sub, models.SuspendedGone, r, c)
-	case r.relapsed && h.o.Suspend.After > 0, r.Failures > 0 && h.o.Suspend.suspends(c.Failures, c.FailingSince, now):
+	case r.relapsed, r.Failures > 0 && h.o.Suspend.suspends(c.Failures, c.FailingSince, now):
 		h.suspend(ctx, now, sub, models.SuspendedFailures, r, c)
 	default:
 		if percent := h.o.Suspend.warns(before, c.Failures); percent > 0 && !r.operational {

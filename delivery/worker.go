@@ -80,7 +80,7 @@ func (d *Dispatcher) attempt(j *models.Job) (*models.Attempt, *models.Subscripti
 	if probe {
 		r = DecideProbe(j.Delivery, after, a, now)
 	}
-	r.Drained = j.Drained
+	r.Relapse = d.relapses(j, &a)
 	d.log(&r)
 	d.recorder.add(r)
 	return r.Attempt, after
