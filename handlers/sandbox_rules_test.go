@@ -106,3 +106,29 @@ func TestSamplesOfOwnTypes(t *testing.T) {
 		w.call("POST", "/v3/sandbox/events", key, `{"event_name":"`+name+`"}`).is(400)
 	}
 }
+
+// An inbox that is the endpoint of a production subscription holds events of production.
+func TestASandboxKeySeesNoProductionInAnInbox(t *testing.T) {
+	t.Parallel()
+	w, _ := subscribed(t, object{"scopes": []string{"*"}})
+	w.webhook(w.manager(), object{"scopes": []string{"*"}, "sandbox": true})
+	w.call("POST", "/v3/events", w.manager(), validEvent.with(nil)).is(202)
+	w.call("POST", "/v3/events", w.manager(), validEvent.with(object{"sandbox": true})).is(202)
+	id, path := w.inboxAt(`{}`)
+	w.call("POST", path, "", "of nobody").is(200)
+	for i, body := range []string{"of production", "of the sandbox"} {
+		w.call("POST", path, "", body, "X-Hookrouter-Delivery: "+w.store.deliveries[i].ID.String()).is(200)
+	}
+	list := "/v3/sandbox/inboxes/" + id + "/requests"
+	require.Contains(t, w.call("GET", list, w.manager(), "").is(200).body, "of production")
+	a := w.call("GET", list, w.key(w.org, models.RoleManager, models.Sandbox), "").is(200)
+	require.NotContains(t, a.body, "of production")
+	require.NotContains(t, a.body, w.store.deliveries[0].ID.String())
+	require.Len(t, a.data(), 3)
+	require.Contains(t, a.body, "of the sandbox")
+	require.Contains(t, a.body, "of nobody")
+
+	other, _ := w.inboxAt(`{}`)
+	next := w.call("GET", list+"?limit=1", w.manager(), "").is(200).next()
+	require.Contains(t, w.call("GET", "/v3/sandbox/inboxes/"+other+"/requests?limit=1&after="+next, w.manager(), "").invalid(), "after")
+}
