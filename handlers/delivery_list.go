@@ -173,7 +173,8 @@ func (a *api) getDelivery(c *gin.Context, key *models.APIKey) error {
 		return err
 	}
 	event, err := a.Store.Event(ctx, key.OrganizationID, d.EventID)
-	if models.CodeOf(err) == models.CodeNotFound { // a delivery may be kept for longer than its event
+	// A delivery may be kept for longer than its event, and then even be followed by another one of the same id.
+	if models.CodeOf(err) == models.CodeNotFound || err == nil && event.Ref != d.EventRef {
 		event, err = &models.Event{}, nil
 	}
 	if err != nil {
