@@ -13,7 +13,7 @@ import (
 // [-1, 1), 0 for none.
 //
 //   - Success delivers.
-//   - A failure of a test is final: who asked for it has seen it (ADR 23).
+//   - A failure of a test is final and counts for nothing: who asked for it has seen it (ADR 23).
 //   - With auto_retry, a failure is tried again while the schedule has a step left.
 //   - Without it, only a first attempt that timed out is, once, after the schedule's first step. That retry is owed: it does not
 //     depend on auto_retry.
@@ -27,17 +27,16 @@ import (
 //
 // Retry-After of a 429 or 503 postpones the retry, at most by [MaxPostpone], and never brings it forward.
 func Decide(d models.Delivery, s *models.Subscription, a models.Attempt, p Policy, now time.Time, jitter float64) models.Result {
-	r := models.Result{Delivery: d, Attempt: &a, Reason: a.Reason, Uncounted: d.Back != nil}
-	if a.Success {
+	r := models.Result{Delivery: d, Attempt: &a, Reason: a.Reason, Uncounted: d.Back != nil || d.Test()}
+	switch {
+	case a.Success:
 		r.Status, r.Reason = models.StatusDelivered, ""
 		return r
-	}
-	if d.Test() {
+	case d.Back != nil:
+		return wentBack(r, s)
+	case d.Test():
 		r.Status = models.StatusFailed
 		return r
-	}
-	if d.Back != nil {
-		return wentBack(r, s)
 	}
 	number := a.Number - d.Uncounted // among those that count
 	wait, left := p.backoff(number, jitter)

@@ -211,6 +211,9 @@ func TestAFailedTestIsFinal(t *testing.T) {
 		}
 	}
 	require.Equal(t, models.StatusDelivered, Decide(d, subscription(true), outcome(1, 200), Policy{Schedule: vendorSchedule}, noon, 0).Status)
+	require.True(t, Decide(d, subscription(true), outcome(1, 500), Policy{}, noon, 0).Uncounted)
+	d.Back = &models.Back{Status: models.StatusDelivered}
+	require.Equal(t, models.StatusDelivered, Decide(d, subscription(true), outcome(2, 500), Policy{}, noon, 0).Status, "sent again, it goes back")
 }
 
 // TestUncountedAttemptsLeaveTheSchedule makes attempts that nobody counts: the next retry comes as if they had not been.

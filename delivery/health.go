@@ -34,8 +34,8 @@ type report struct {
 
 	last        *models.Attempt // the last counted failure
 	gone        bool            // some answer was 410
-	relapsed    bool            // a delivery failed that had been parked
-	well        bool            // a probe succeeded, or a send on demand
+	relapsed    bool            // what had been parked kept failing
+	well        bool            // a probe succeeded, or what somebody asked for: a send on demand, a test
 	operational bool            // the last failure was of an operational event
 	exhausted   []models.Delivery
 	count       int // of exhausted ones
@@ -118,7 +118,7 @@ func (p *report) add(r *models.Result) {
 	p.Failures++
 	p.last, p.operational = r.Attempt, models.Operational(r.Delivery.EventName)
 	p.gone = p.gone || r.Attempt.StatusCode == http.StatusGone
-	p.relapsed = p.relapsed || r.Drained
+	p.relapsed = p.relapsed || r.Relapse
 	if r.Status == models.StatusFailed && !p.operational {
 		if p.count++; len(p.exhausted) < maxExhausted {
 			p.exhausted = append(p.exhausted, r.Delivery)

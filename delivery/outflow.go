@@ -9,14 +9,15 @@ import (
 )
 
 // outflow is the drain of one subscription that was suspended: what is parked is claimed a little at a time, oldest first, and goes through
-// its lane beside what is published now. Its window starts at one delivery and doubles with each window's worth of successes; the first
-// failure ends it, and the subscription is suspended again.
+// its lane beside what is published now. Its window starts at one delivery and doubles with each window's worth of successes; a failure takes
+// it back to one. As many failures in a row as suspend an endpoint suspend the subscription again.
 type outflow struct {
 	sub    models.Condition
 	owner  int64
 	window int // how many of its deliveries may be in memory or in flight
 	calls  int // of these, in flight
 	well   int // successes since the window was set
+	bad    int // failures since the last success
 }
 
 // maxOutflows is how many subscriptions one instance drains at the same time. Failure policy: the others are drained by other instances, or
@@ -39,18 +40,44 @@ func (d *Dispatcher) drained(t *task, a *models.Attempt, current *models.Subscri
 	switch {
 	case f == nil:
 		return
-	case a != nil && !a.Success || current.Suspended() || !current.Live():
+	case current.Suspended() || !current.Live():
 		delete(d.outflows, t.job.Delivery.SubscriptionID)
 		return
 	}
 	f.calls = max(f.calls-1, 0)
-	if a != nil {
+	switch {
+	case a != nil && a.Success:
 		f.well++
+	case a != nil:
+		f.window, f.well = 1, 0
 	}
 	if f.well >= f.window {
 		f.window, f.well = min(2*f.window, current.InFlight()), 0
 	}
 	d.Wake()
+}
+
+// relapses notes how an attempt ended that was made for a drain, and reports whether the endpoint is to be suspended again: after as many
+// failures in a row as lead to suspension, however short the time. One alone says little, as an endpoint that is well has some too; and
+// each suspension parks for a minute what is published meanwhile.
+func (d *Dispatcher) relapses(j *models.Job, a *models.Attempt) bool {
+	if !j.Drained || d.o.Suspend.After == 0 {
+		return false
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	f := d.outflows[j.Delivery.SubscriptionID]
+	if f == nil {
+		return false
+	}
+	if f.bad++; a.Success {
+		f.bad = 0
+	}
+	relapse := f.bad >= d.o.Suspend.After
+	if relapse {
+		delete(d.outflows, j.Delivery.SubscriptionID) // claims nothing more while that is recorded
+	}
+	return relapse
 }
 
 // room is how many deliveries more may be claimed for the drain. They are claimed half a window at a time, because claims of one are

@@ -3,8 +3,6 @@ package delivery
 import (
 	"fmt"
 	"time"
-
-	"hookrouter/models"
 )
 
 // SuspendPolicy is when an endpoint that keeps failing is suspended.
@@ -53,16 +51,4 @@ const (
 // probeWait is the wait before the next probe when so many were made.
 func probeWait(made int) time.Duration {
 	return min(firstProbe<<min(made, 8), longestProbe)
-}
-
-// transitions are all the ways from one status of a delivery to another. The diagram in docs/delivery.md shows them.
-func transitions() map[models.DeliveryStatus][]models.DeliveryStatus {
-	return map[models.DeliveryStatus][]models.DeliveryStatus{
-		models.StatusPending:  {models.StatusDelivering, models.StatusParked, models.StatusCanceled},
-		models.StatusRetrying: {models.StatusDelivering, models.StatusParked, models.StatusCanceled},
-		models.StatusParked:   {models.StatusDelivering, models.StatusCanceled},
-		models.StatusDelivering: {
-			models.StatusPending, models.StatusRetrying, models.StatusParked, models.StatusDelivered, models.StatusFailed, models.StatusCanceled,
-		},
-	}
 }

@@ -57,7 +57,8 @@ func (d *Dispatcher) attempt(j *models.Job) (*models.Attempt, *models.Subscripti
 		d.recorder.add(canceled(j.Delivery, reason))
 		return nil, j.Current
 	}
-	probe := j.Current.Suspended() && j.Delivery.Back == nil // what was asked for is sent all the same
+	// What somebody asked for is sent all the same: how else would they see that the endpoint is well again?
+	probe := j.Current.Suspended() && j.Delivery.Back == nil && !j.Delivery.Test()
 	if probe && (!j.Probe || j.Current.StateReason == models.SuspendedManual) {
 		d.recorder.add(parked(j.Delivery))
 		return nil, j.Current
@@ -79,7 +80,7 @@ func (d *Dispatcher) attempt(j *models.Job) (*models.Attempt, *models.Subscripti
 	if probe {
 		r = DecideProbe(j.Delivery, after, a, now)
 	}
-	r.Drained = j.Drained
+	r.Relapse = d.relapses(j, &a)
 	d.log(&r)
 	d.recorder.add(r)
 	return r.Attempt, after

@@ -81,7 +81,7 @@ func readTargets(r *http.Request) (ids []models.ID, named bool, err error) {
 		return nil, false, nil
 	}
 	var list *[]string
-	if err := ReadFields(r, false, Field{"subscription_ids", false, Nullable(&list, Texts)}); err != nil || list == nil {
+	if err := ReadAction(r, Field{"subscription_ids", false, Nullable(&list, Texts)}); err != nil || list == nil {
 		return nil, false, err
 	}
 	if n := len(*list); n == 0 || n > models.MaxNamedReplayTarget {

@@ -79,7 +79,7 @@ type timingsOutput struct {
 
 func showDelivery(d models.Delivery) deliveryOutput {
 	out := deliveryOutput{
-		ID: d.ID, EventID: d.EventID, EventName: d.EventName, Sandbox: d.Sandbox, Test: d.Test(), SubscriptionID: d.SubscriptionID,
+		ID: d.ID, EventID: d.EventID, EventName: d.EventName, Sandbox: d.Sandbox || d.Test(), Test: d.Test(), SubscriptionID: d.SubscriptionID,
 		SubscriptionVersion: d.SubscriptionVersion, Status: d.Status, AttemptCount: d.Attempts, OnDemand: d.Back != nil, Replay: d.Replay,
 		ReplayOf: optional(d.ReplayOf), Reason: optional(d.Reason),
 		CreatedAt: millis(d.CreatedAt), UpdatedAt: shown(d.UpdatedAt),
@@ -173,7 +173,8 @@ func (a *api) getDelivery(c *gin.Context, key *models.APIKey) error {
 		return err
 	}
 	event, err := a.Store.Event(ctx, key.OrganizationID, d.EventID)
-	if models.CodeOf(err) == models.CodeNotFound { // a delivery may be kept for longer than its event
+	// A delivery may be kept for longer than its event, and then even be followed by another one of the same id.
+	if models.CodeOf(err) == models.CodeNotFound || err == nil && event.Ref != d.EventRef {
 		event, err = &models.Event{}, nil
 	}
 	if err != nil {

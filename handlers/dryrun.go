@@ -121,14 +121,16 @@ func (a *api) dryRun(c *gin.Context, key *models.APIKey) error {
 	return nil
 }
 
-// trialEvents are the latest events of the environment of the subscription, or of both where the change moves it, newest first.
+// trialEvents are the latest events of the environment of the subscription, or of both where the change moves it, newest first. Tests are
+// left out: no rule decides who gets one.
 func (a *api) trialEvents(ctx context.Context, t *trial) ([]*models.Event, error) {
 	events, err := a.Store.RecentEvents(ctx, t.after.OrganizationID, t.after.Sandbox, t.events, dryRunScan)
-	if err != nil || t.before == nil || t.before.Sandbox == t.after.Sandbox {
-		return events, err
+	if err == nil && t.before != nil && t.before.Sandbox != t.after.Sandbox {
+		var others []*models.Event
+		others, err = a.Store.RecentEvents(ctx, t.after.OrganizationID, t.before.Sandbox, t.events, dryRunScan)
+		events = append(events, others...)
 	}
-	others, err := a.Store.RecentEvents(ctx, t.after.OrganizationID, t.before.Sandbox, t.events, dryRunScan)
-	events = append(events, others...)
+	events = slices.DeleteFunc(events, (*models.Event).Test)
 	slices.SortFunc(events, func(a, b *models.Event) int { return b.Ref.Compare(a.Ref) })
 	return events[:min(len(events), t.events)], err
 }

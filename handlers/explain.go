@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"fmt"
 	"strings"
 
@@ -45,6 +46,11 @@ func (a *api) explainEvent(c *gin.Context, key *models.APIKey) error {
 	if err := q.err(); err != nil {
 		return err
 	}
+	tested, err := a.testedBy(c.Request.Context(), e)
+	if err != nil {
+		return err
+	}
+	about := models.NoticeEndpoint(e)
 	rules, err := a.Store.RulesAsOf(c.Request.Context(), filter)
 	if err != nil {
 		return err
@@ -53,17 +59,38 @@ func (a *api) explainEvent(c *gin.Context, key *models.APIKey) error {
 		return noSuch("webhook")
 	}
 	writePage(c, at, rules, func(r models.RulesThen) []byte { return r.ID[:] }, func(r models.RulesThen) explanationOutput {
-		return explain(r, e, key)
+		return explain(r, e, key, tested, about)
 	})
 	return nil
 }
 
-func explain(r models.RulesThen, e *models.Event, key *models.APIKey) explanationOutput {
+// testedBy is the subscription that a test went to; zero where the event is none, or where nobody knows any more.
+func (a *api) testedBy(ctx context.Context, e *models.Event) (models.ID, error) {
+	if !e.Test() {
+		return models.ID{}, nil
+	}
+	d, err := a.Store.Delivery(ctx, e.OrganizationID, models.DeliveryID(e.Ref, 0))
+	if models.CodeOf(err) == models.CodeNotFound {
+		return models.ID{}, nil
+	}
+	return d.SubscriptionID, err
+}
+
+func explain(r models.RulesThen, e *models.Event, key *models.APIKey, tested models.ID, about string) explanationOutput {
 	out := explanationOutput{SubscriptionID: r.ID, Reasons: []reasonOutput{}, Exact: e.Revision != models.RevisionUnknown}
 	if r.Then != nil {
 		out.Version = optional(r.Then.Version)
 	}
-	rules := models.Explain(r.Then, e)
+	var rules []models.Mismatch
+	switch {
+	case !e.Test():
+		rules = models.Explain(r.Then, e)
+	case r.ID != tested:
+		rules = []models.Mismatch{models.MismatchTest}
+	}
+	if r.Then != nil && about != "" && models.PublicEndpoint(r.Then.Endpoint) == about {
+		rules = append(rules, models.MismatchEndpoint)
+	}
 	out.Matched = len(rules) == 0
 	if r.Then != nil && !sees(key, r.Then.Sandbox) {
 		rules = []models.Mismatch{models.MismatchSandbox} // what it said while it was of production is not for this key
@@ -102,6 +129,10 @@ func detailOf(rule models.Mismatch, s *models.Subscription, e *models.Event) str
 			return "The event belongs to no workspace; only workspaces of [\"*\"] take it."
 		}
 		return fmt.Sprintf("workspaces did not have %s, but %s.", e.WorkspaceID, few(s.Workspaces))
+	case models.MismatchEndpoint:
+		return "The event is about the endpoint of the subscription, and such are not sent there."
+	case models.MismatchTest:
+		return "The event was a test, which goes to the one subscription that is tested."
 	case models.MismatchEntity:
 		switch {
 		case e.EntityKey == "" && e.EntityParentKey == "":

@@ -223,6 +223,33 @@ func ReadFields(r *http.Request, partial bool, fields ...Field) error {
 	return nil
 }
 
+// ReadAction reads the body of a call that does something, such as to send again. A field that it does not know is an error: ignored, a filter
+// with a typing error selects everything, and a dry run that is misspelt is none.
+func ReadAction(r *http.Request, fields ...Field) error {
+	var d document
+	if err := d.read(r, maxOtherBody); err != nil {
+		return err
+	}
+	m, err := d.readMembers()
+	if err != nil {
+		return err
+	}
+	if wrong := append(m.into(fields, false), m.unknown(fields)...); wrong != nil {
+		return models.Invalid(wrong...)
+	}
+	return nil
+}
+
+// unknown are the members that no field names.
+func (m members) unknown(fields []Field) (wrong []models.FieldError) {
+	for _, name := range slices.Sorted(maps.Keys(m)) {
+		if m[name] != nil && !slices.ContainsFunc(fields, func(f Field) bool { return f.Name == name }) {
+			wrong = append(wrong, models.FieldError{Name: shownName(name), Reason: reason("field", "")})
+		}
+	}
+	return wrong
+}
+
 // reason is the sentence of a tag. Every rule of the surface has its own.
 func reason(tag, param string) string {
 	sentence, ok := reasons[tag]

@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
@@ -200,7 +201,7 @@ func (a *api) listInboxRequests(c *gin.Context, key *models.APIKey) error {
 	if err != nil {
 		return err
 	}
-	at := q.place("inbox_requests", key)
+	at := q.place("inboxes/"+c.Param("inbox")+"/requests", key)
 	from, wait := q.count("from_number", 1<<31-1), q.count("wait_seconds", maxWait)
 	before := 0
 	if at.after != nil {
@@ -229,6 +230,9 @@ func (a *api) listInboxRequests(c *gin.Context, key *models.APIKey) error {
 	} else {
 		_, err = look() // Failure policy: with too many callers waiting the next get an answer at once, and come again
 	}
+	if err == nil {
+		err = a.hideProduction(ctx, key, found)
+	}
 	if err != nil {
 		return err
 	}
@@ -249,4 +253,24 @@ func (q *query) count(name string, most int) int {
 		q.wrong = append(q.wrong, models.FieldError{Name: name, Reason: reason("whole", strconv.Itoa(most))})
 	}
 	return n
+}
+
+// hideProduction empties requests that a subscription of production sent, for a key that sees the sandbox only. An inbox may be the endpoint of
+// either.
+func (a *api) hideProduction(ctx context.Context, key *models.APIKey, requests []models.InboxRequest) error {
+	for i := range requests {
+		r := &requests[i]
+		if key.Environment == models.Production || r.DeliveryID.IsZero() {
+			continue
+		}
+		d, err := a.Store.Delivery(ctx, key.OrganizationID, r.DeliveryID)
+		switch {
+		case err == nil && sees(key, d.Sandbox):
+		case err == nil || models.CodeOf(err) == models.CodeNotFound: // gone: nobody knows what it was of
+			r.Headers, r.Body, r.Truncated, r.DeliveryID = nil, nil, true, models.ID{}
+		default:
+			return err
+		}
+	}
+	return nil
 }

@@ -98,7 +98,7 @@ func (a *api) retryDeliveries(c *gin.Context, key *models.APIKey) error {
 	var in jobInput
 	fields := append(in.fields(), Field{"subscription_id", false, Nullable(&in.subscription, Text)},
 		Field{"status", false, Nullable(&in.status, Text)}, Field{"sandbox", false, Nullable(&in.sandbox, Flag)})
-	if err := ReadFields(c.Request, false, fields...); err != nil {
+	if err := ReadAction(c.Request, fields...); err != nil {
 		return err
 	}
 	r := models.Resend{Kind: models.ResendRetry, Sandbox: in.sandbox, Status: models.StatusFailed}
@@ -142,7 +142,7 @@ func (a *api) backfillWebhook(c *gin.Context, key *models.APIKey) error {
 		return err
 	}
 	var in jobInput
-	if err := ReadFields(c.Request, false, in.fields()...); err != nil {
+	if err := ReadAction(c.Request, in.fields()...); err != nil {
 		return err
 	}
 	r := models.Resend{Kind: models.ResendBackfill, SubscriptionID: s.ID, Sandbox: &s.Sandbox}

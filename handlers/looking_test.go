@@ -224,6 +224,9 @@ func TestWhatRetentionRemoved(t *testing.T) {
 	require.Nil(t, out["data"])
 	require.Equal(t, true, look()["payload_removed"])
 	require.Nil(t, look()["request_body"])
+	w.store.events[0].Ref, w.store.events[0].Data = w.store.newID(), []byte(`{"of":"another event of this id"}`)
+	require.Equal(t, true, look()["payload_removed"])
+	require.Nil(t, look()["request_body"])
 	w.store.events = nil
 	w.call("GET", "/v3/events/"+event.ID.String(), key, "").is(404)
 	require.Equal(t, true, look()["payload_removed"])

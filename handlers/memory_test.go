@@ -516,7 +516,7 @@ func (m *memory) accept(e *models.Event) (models.Receipt, error) {
 		if s.Matches(e) && e.Target.IsZero() || s.ID == e.Target && s.OrganizationID == e.OrganizationID && s.Live() {
 			e.Matched++
 			m.deliveries = append(m.deliveries, models.Delivery{
-				ID: models.DeliveryID(e.Ref, e.Matched-1), OrganizationID: e.OrganizationID, EventRef: e.Ref, EventID: e.ID, EventName: e.Name, Sandbox: e.Sandbox,
+				ID: models.DeliveryID(e.Ref, e.Matched-1), OrganizationID: e.OrganizationID, EventRef: e.Ref, EventID: e.ID, EventName: e.Name, Sandbox: e.Sandbox && (!e.Test() || s.Sandbox),
 				SubscriptionID: s.ID, SubscriptionVersion: s.Version, Status: models.StatusPending, DueAt: m.now(), CreatedAt: m.now(),
 				UpdatedAt: m.now(),
 			})

@@ -23,7 +23,7 @@ var reasons = map[string]string{
 	"max/slice":  "This list must have at most %s entries.",
 	"min/int":    "This value must be at least %s.",
 	"max/int":    "This value must be at most %s.",
-	"gt":         "This value must be greater than %s.",
+	"gte":        "This value must be at least %s.",
 	"lte":        "This value must be at most %s.",
 
 	// texts
@@ -91,6 +91,7 @@ var reasons = map[string]string{
 	// queries
 	"query":     "The query can't be read.",
 	"parameter": "There is no parameter of this name here.",
+	"field":     "There is no field of this name here.",
 	"repeated":  "This parameter must stand only once.",
 	"limit":     "This value must be a whole number from 1 to 100.",
 	"whole":     "This value must be a whole number from 0 to %s.",

@@ -41,7 +41,7 @@ func TestATestReachesItsSubscriptionAlone(t *testing.T) {
 	require.Contains(t, out["request_body"], "signature_request")
 	require.Len(t, w.store.deliveries, 1)
 	d := w.store.deliveries[0]
-	require.True(t, d.Sandbox)
+	require.False(t, d.Sandbox, "it is of its subscription's environment")
 	require.True(t, d.Test())
 	require.Equal(t, id, d.SubscriptionID.String())
 	require.Equal(t, d.ID.String(), out["delivery_id"])
@@ -49,6 +49,7 @@ func TestATestReachesItsSubscriptionAlone(t *testing.T) {
 
 	listed := w.call("GET", "/v3/deliveries", w.manager(), "").is(200).data()
 	require.Equal(t, true, listed[0]["test"])
+	require.Equal(t, true, listed[0]["sandbox"], "as the receiver was told")
 	require.Equal(t, true, w.call("GET", "/v3/events", w.manager(), "").is(200).data()[0]["test"])
 	w.store.deliver = nil
 	w.call("POST", "/v3/events", w.manager(), validEvent.with(object{"sandbox": true})).is(202)

@@ -38,9 +38,13 @@ func (in *sampleInput) fields() []Field {
 	return []Field{{"scope", false, Nullable(&in.scope, Text)}, {"entity_key", false, Nullable(&in.entityKey, Text)}}
 }
 
-// check returns what is wrong.
-func (in *sampleInput) check(catalogue *models.Catalogue) (wrong []models.FieldError) {
+// check returns what is wrong. The organization's own scopes are looked up where one is named.
+func (in *sampleInput) check(ctx context.Context, a *api, org models.ID) (wrong []models.FieldError, err error) {
 	if in.scope != nil {
+		catalogue, err := a.catalogueOf(ctx, org)
+		if err != nil {
+			return nil, err
+		}
 		if _, ok := catalogue.Scope(*in.scope); !ok {
 			wrong = append(wrong, models.FieldError{Name: "scope", Reason: reason("known_scope", "")})
 		}
@@ -48,7 +52,7 @@ func (in *sampleInput) check(catalogue *models.Catalogue) (wrong []models.FieldE
 	if in.entityKey != nil && (*in.entityKey == "" || len(*in.entityKey) > models.MaxEntityKey) {
 		wrong = append(wrong, models.FieldError{Name: "entity_key", Reason: reason("entity_key", "")})
 	}
-	return wrong
+	return wrong, nil
 }
 
 func (in *sampleInput) write(e *models.Event) {
@@ -64,10 +68,14 @@ func (in *sampleInput) write(e *models.Event) {
 func (a *api) createSample(c *gin.Context, key *models.APIKey) error {
 	var name string
 	var in sampleInput
-	if err := ReadFields(c.Request, false, append(in.fields(), Field{"event_name", true, Text(&name)})...); err != nil {
+	if err := ReadAction(c.Request, append(in.fields(), Field{"event_name", true, Text(&name)})...); err != nil {
 		return err
 	}
-	if wrong := in.check(a.Catalogue); wrong != nil {
+	wrong, err := in.check(c.Request.Context(), a, key.OrganizationID)
+	if err != nil {
+		return err
+	}
+	if wrong != nil {
 		return models.Invalid(wrong...)
 	}
 	e, err := a.sampleEvent(c.Request.Context(), key, name)
@@ -78,7 +86,7 @@ func (a *api) createSample(c *gin.Context, key *models.APIKey) error {
 	if err := a.pace(c, key.OrganizationID, samplesPerMinute, samplesPerHour); err != nil {
 		return err
 	}
-	outcome := a.Accepter.Accept(c.Request.Context(), []*models.Event{e})[0]
+	outcome := a.accept(c.Request.Context(), []*models.Event{e})[0]
 	if outcome.Err != nil {
 		return a.refused(c, outcome.Err)
 	}
@@ -142,11 +150,14 @@ func (a *api) runScenario(c *gin.Context, key *models.APIKey) error {
 	var in sampleInput
 	fields := append(in.fields(), Field{"speed", false, Number(&speed)})
 	if c.Request.ContentLength != 0 { // everything has a default, so a call without a body is good
-		if err := ReadFields(c.Request, true, fields...); err != nil {
+		if err := ReadAction(c.Request, fields...); err != nil {
 			return err
 		}
 	}
-	wrong := in.check(a.Catalogue)
+	wrong, err := in.check(c.Request.Context(), a, key.OrganizationID)
+	if err != nil {
+		return err
+	}
 	if speed != 0 && (speed < minSpeed || speed > maxSpeed) {
 		wrong = append(wrong, models.FieldError{Name: "speed", Reason: reason("speed", "")})
 	}

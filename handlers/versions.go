@@ -197,7 +197,7 @@ func (a *api) revertWebhook(c *gin.Context, key *models.APIKey) error {
 		return err
 	}
 	version := 0
-	if err := ReadFields(c.Request, false, Field{"version", true, Integer(&version)}); err != nil {
+	if err := ReadAction(c.Request, Field{"version", true, Integer(&version)}); err != nil {
 		return err
 	}
 	if _, err := a.visibleWebhook(c, key); err != nil {

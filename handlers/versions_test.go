@@ -157,3 +157,22 @@ func TestARevertIsCheckedAsToday(t *testing.T) {
 	w.call("DELETE", path, key, "").is(204)
 	w.call("POST", path+"/revert", key, `{"version":2}`).is(404)
 }
+
+// TestARevertFitsTheSecret reverts to a format that the secret of today does not do for: no call could be signed.
+func TestARevertFitsTheSecret(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	key := w.manager()
+	path := "/v3/webhooks/" + w.webhook(key, object{"format": "standard_webhooks"})
+	w.call("PATCH", path, key, `{"format":"yousign","secret_key":"!012345abcdefghijklmnopqrstuvwxy"}`).is(200)
+	require.Contains(t, w.call("POST", path+"/revert", key, `{"version":1}`).invalid(), "format")
+	require.Equal(t, "yousign", w.call("GET", path, key, "").is(200).json()["format"])
+
+	// Nor may the one that waits for its activation be unfit.
+	path = "/v3/webhooks/" + w.webhook(key, object{"format": "standard_webhooks"})
+	w.call("PATCH", path, key, `{"format":"yousign"}`).is(200)
+	w.call("POST", path+"/revert", key, `{"version":1}`).is(200)
+	w.call("POST", path+"/revert", key, `{"version":2}`).is(200)
+	w.call("POST", path+"/rotate_secret", key, `{"secret_key":"!012345abcdefghijklmnopqrstuvwxy"}`).is(200)
+	require.Contains(t, w.call("POST", path+"/revert", key, `{"version":1}`).invalid(), "format")
+}

@@ -28,7 +28,7 @@ type webhookInput struct {
 	EntityKey    *string       `json:"entity_key" validate:"omitnil,entity_key"`
 	Headers      []headerInput `json:"headers" validate:"max=10"`
 	MaxInFlight  *int          `json:"max_in_flight" validate:"omitnil,min=1,max=256"`
-	RatePerSec   *float64      `json:"rate_limit_per_second" validate:"omitnil,gt=0,lte=10000"`
+	RatePerSec   *float64      `json:"rate_limit_per_second" validate:"omitnil,gte=0.01,lte=10000"`
 	TimeoutFirst *int          `json:"timeout_first_ms" validate:"omitnil,min=100,max=60000"`
 	TimeoutRetry *int          `json:"timeout_retry_ms" validate:"omitnil,min=100,max=60000"`
 

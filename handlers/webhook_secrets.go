@@ -75,10 +75,13 @@ func showSecrets(s *models.Subscription, now time.Time) []secretOutput {
 func (a *api) rotateSecret(c *gin.Context, key *models.APIKey) error {
 	in := rotationInput{Overlap: int(defaultOverlap / time.Second)}
 	if c.Request.ContentLength != 0 { // without a body everything is left to us
-		err := a.rules.read(c.Request, &in,
+		err := ReadAction(c.Request,
 			Field{"overlap_seconds", false, Integer(&in.Overlap)}, Field{"secret_key", false, Nullable(&in.SecretKey, Text)})
 		if err != nil {
 			return err
+		}
+		if wrong := a.rules.check(&in, nil, nil); wrong != nil {
+			return models.Invalid(wrong...)
 		}
 	}
 	now := a.Now().UTC()

@@ -45,7 +45,7 @@ func (a *api) testWebhook(c *gin.Context, key *models.APIKey) error {
 		return err
 	}
 	var name string
-	if err := ReadFields(c.Request, false, Field{"event_name", true, Text(&name)}); err != nil {
+	if err := ReadAction(c.Request, Field{"event_name", true, Text(&name)}); err != nil {
 		return err
 	}
 	if !s.Enabled {
@@ -62,7 +62,7 @@ func (a *api) testWebhook(c *gin.Context, key *models.APIKey) error {
 	if s.OfEntity() {
 		e.EntityKey = s.EntityKey // so that its log goes with the entity
 	}
-	outcome := a.Accepter.Accept(c.Request.Context(), []*models.Event{e})[0]
+	outcome := a.accept(c.Request.Context(), []*models.Event{e})[0]
 	if outcome.Err != nil {
 		return a.refused(c, outcome.Err)
 	}
@@ -141,20 +141,24 @@ func await(ctx context.Context, limit time.Duration, done func() (bool, error)) 
 	}
 }
 
-// sampleEvent is a sandbox event with sample data. Its scope is the one that the samples speak of, so that subscriptions to certain
+// sampleEvent is a sandbox event with sample data: the catalogue's, or that of the organization's own type. Its scope is the one that the samples speak of, so that subscriptions to certain
 // scopes can be tried as well.
 func (a *api) sampleEvent(ctx context.Context, key *models.APIKey, name string) (*models.Event, error) {
-	data, err := a.Samples.SampleOf(ctx, key.OrganizationID, name)
+	e := &models.Event{
+		OrganizationID: key.OrganizationID, PublishedBy: key.ID, Name: name, Sandbox: true, Scope: sampleScope,
+		Time: a.Now().UTC().Truncate(time.Millisecond),
+	}
+	var err error
+	e.Data, err = a.Samples.SampleOf(ctx, key.OrganizationID, name)
+	if models.CodeOf(err) == models.CodeNotFound && models.ValidEventName(name) {
+		var own models.CatalogueEntry
+		own, err = a.Store.CatalogueEntry(ctx, key.OrganizationID, models.KindEventType, name)
+		e.Data, e.TypeRevision = own.Sample, own.Revision
+	}
 	if models.CodeOf(err) == models.CodeNotFound {
 		return nil, models.Invalid(models.FieldError{Name: "event_name", Reason: reason("event_name", "")})
 	}
-	if err != nil {
-		return nil, err
-	}
-	return &models.Event{
-		OrganizationID: key.OrganizationID, PublishedBy: key.ID, Name: name, Data: data, Sandbox: true, Scope: sampleScope,
-		Time: a.Now().UTC().Truncate(time.Millisecond),
-	}, nil
+	return e, err
 }
 
 // sampleScope is the scope of samples where none is asked for.

@@ -55,7 +55,7 @@ type Result struct {
 	Delivery Delivery // as it was when the attempt started; Owner fences the record
 	// Uncounted says that the attempt does not count against the retry schedule.
 	Uncounted bool
-	Drained   bool     // the job's
+	Relapse   bool     // what was parked keeps failing, so the endpoint is to be suspended again
 	Attempt   *Attempt // nil where the delivery was stopped before it was sent
 	Status    DeliveryStatus
 	DueAt     time.Time // when Status is retrying, or parked: then the place among the parked ones

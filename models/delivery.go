@@ -28,6 +28,22 @@ func (s DeliveryStatus) Terminal() bool {
 	return s == StatusDelivered || s == StatusFailed || s == StatusCanceled
 }
 
+// Transitions are all the ways from one status of a delivery to another. The diagram in docs/delivery.md shows them, and the store's model
+// makes no others.
+func Transitions() map[DeliveryStatus][]DeliveryStatus {
+	return map[DeliveryStatus][]DeliveryStatus{
+		// The last two: what had ended and was asked for again is what it was, where it can't be sent after all.
+		StatusPending:    {StatusDelivering, StatusParked, StatusCanceled, StatusDelivered, StatusFailed},
+		StatusRetrying:   {StatusDelivering, StatusParked, StatusCanceled, StatusPending},
+		StatusParked:     {StatusDelivering, StatusCanceled, StatusPending},
+		StatusDelivering: {StatusPending, StatusRetrying, StatusParked, StatusDelivered, StatusFailed, StatusCanceled},
+		// On demand:
+		StatusDelivered: {StatusPending},
+		StatusFailed:    {StatusPending},
+		StatusCanceled:  {StatusPending},
+	}
+}
+
 // Delivery is one event for one subscription: the unit of retry.
 type Delivery struct {
 	ID             ID
@@ -67,7 +83,7 @@ type Delivery struct {
 
 // Test reports whether the delivery is of a test event: somebody asked for it by hand. It is not tried again, and a failure of it says
 // nothing about the endpoint that its owner does not know already.
-func (d *Delivery) Test() bool { return d.EventRef.marked() }
+func (d *Delivery) Test() bool { return d.EventRef.Marked() }
 
 // Reason says in one word why an attempt failed or a delivery was canceled.
 type Reason string

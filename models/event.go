@@ -39,12 +39,13 @@ type Event struct {
 	// TypeRevision is the revision of the organization's own event type by which the event was checked before it was accepted, 0
 	// where the type is built in. The router refuses an event whose type has changed since with code stale.
 	TypeRevision int64
-	// NotTo is an endpoint that the event must not be sent to, because the event is about it. It is not stored.
+	// NotTo is an endpoint that the event must not be sent to, because the event is about it: as [PublicEndpoint] has it, so whatever the
+	// query. It is not stored, but stands in the data.
 	NotTo string
 }
 
 // Test reports whether the event is a sample that was sent to one subscription because somebody asked for it.
-func (e *Event) Test() bool { return e.Ref.marked() }
+func (e *Event) Test() bool { return e.Ref.Marked() }
 
 // Accepted is an event with a delivery for each subscription that matched it: what one commit makes durable.
 type Accepted struct {

@@ -16,10 +16,12 @@ const (
 	MismatchScope         Mismatch = "scope"
 	MismatchWorkspace     Mismatch = "workspace"
 	MismatchEntity        Mismatch = "entity"
+	MismatchEndpoint      Mismatch = "endpoint" // the event is about its endpoint
+	MismatchTest          Mismatch = "test"     // the event is a test, which went to another subscription alone
 )
 
 // Explain lists every rule by which a subscription, as it was when an event was accepted, did not get it; there is none exactly when
-// it matched. A nil subscription is one that did not exist yet.
+// it matched. A nil subscription is one that did not exist yet. A test is not asked about rules, so whoever explains one asks [Event.Test] first.
 //
 // Each rule is put alone into a subscription that takes everything else, and [Subscription.Matches] is asked about that: the two can't
 // come to disagree.

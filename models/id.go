@@ -90,7 +90,8 @@ func MarkTest(id ID) ID {
 	return id
 }
 
-func (id ID) marked() bool { return id[6]>>4 == testVersion }
+// Marked reports whether an id carries the mark of a test: that of its event or its delivery.
+func (id ID) Marked() bool { return id[6]>>4 == testVersion }
 
 // DeliveryID is the id of an event's n-th delivery, counted from 0. It is the event's ref with the number in it, so the deliveries of
 // an event lie side by side where deliveries are sorted by id, beside those of its neighbors in time: they are found without an index

@@ -73,9 +73,9 @@ type Resend struct {
 	EndedAt       time.Time // zero while it runs
 }
 
-// Selects reports whether a job of kind retry is about a delivery.
+// Selects reports whether a job of kind retry is about a delivery. Tests it leaves alone: who asked for one has seen what became of it.
 func (r *Resend) Selects(d *Delivery) bool {
-	return d.OrganizationID == r.OrganizationID && (r.Sandbox == nil || *r.Sandbox == d.Sandbox) &&
+	return d.OrganizationID == r.OrganizationID && !d.Test() && (r.Sandbox == nil || *r.Sandbox == d.Sandbox) &&
 		(r.SubscriptionID.IsZero() || r.SubscriptionID == d.SubscriptionID) && (r.Status == "" || r.Status == d.Status) &&
 		(r.EventName == "" || r.EventName.Match(d.EventName)) && !d.CreatedAt.Before(r.From) && d.CreatedAt.Before(r.To)
 }

@@ -1,6 +1,7 @@
 package models
 
 import (
+	"encoding/json"
 	"net/url"
 	"strings"
 	"time"
@@ -63,6 +64,23 @@ func PublicEndpoint(endpoint string) string {
 	}
 	u.User, u.RawQuery, u.ForceQuery, u.Fragment = nil, "", false, ""
 	return u.String()
+}
+
+// NoticeEndpoint is the endpoint that an operational event is about, as [PublicEndpoint] has it. It is empty for other events, and for one
+// whose data was removed.
+func NoticeEndpoint(e *Event) string {
+	if !Operational(e.Name) {
+		return ""
+	}
+	var data struct {
+		Webhook struct {
+			Endpoint string `json:"endpoint"`
+		} `json:"webhook"`
+	}
+	if json.Unmarshal(e.Data, &data) != nil {
+		return ""
+	}
+	return data.Webhook.Endpoint
 }
 
 // OperationalPrefix begins the names of events about the router itself. Only the router publishes them, and only subscriptions that name

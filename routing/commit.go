@@ -94,7 +94,7 @@ func (c *committer) match(s *submission) int {
 		from := len(c.subs)
 		c.subs = o.Matcher.Match(e, c.subs)
 		if e.NotTo != "" {
-			rest := slices.DeleteFunc(c.subs[from:], func(s *models.Subscription) bool { return s.Endpoint == e.NotTo })
+			rest := slices.DeleteFunc(c.subs[from:], func(s *models.Subscription) bool { return models.PublicEndpoint(s.Endpoint) == e.NotTo })
 			c.subs = c.subs[:from+len(rest)]
 		}
 		it.subs = c.subs[from:len(c.subs):len(c.subs)]

@@ -184,7 +184,7 @@ func noticeEvent(n *models.Notice) (*models.Event, error) {
 		return nil, fmt.Errorf("write a notice: %w", err)
 	}
 	return &models.Event{
-		OrganizationID: s.OrganizationID, Name: n.Event, Sandbox: s.Sandbox, Time: n.At.UTC().Truncate(time.Second), Data: text, NotTo: s.Endpoint,
+		OrganizationID: s.OrganizationID, Name: n.Event, Sandbox: s.Sandbox, Time: n.At.UTC().Truncate(time.Second), Data: text, NotTo: data.Webhook.Endpoint,
 	}, nil
 }
 

@@ -79,7 +79,7 @@ func TestNotifier(t *testing.T) {
 		synctest.Wait()
 		require.Len(t, published, 1)
 		e := published[0]
-		require.Equal(t, concerned.Endpoint, e.NotTo)
+		require.Equal(t, models.PublicEndpoint(concerned.Endpoint), e.NotTo)
 		require.Equal(t, concerned.OrganizationID, e.OrganizationID)
 		require.NotContains(t, string(e.Data), "secret")
 		var data map[string]any
@@ -104,7 +104,7 @@ func TestSuspendedMatchesAreParkedAndTheEndpointConcernedIsSpared(t *testing.T) 
 		held := s.source.put(2, func(s *models.Subscription) { s.SuspendedAt, s.Endpoint = time.Unix(1000, 0), "https://held.example/" })
 		s.Start(t.Context())
 		about := newEvent("b")
-		about.NotTo = held.Endpoint
+		about.NotTo = models.PublicEndpoint(held.Endpoint)
 		for i, e := range []*models.Event{newEvent("a"), about} {
 			outcome := s.Accept(t.Context(), []*models.Event{e})[0]
 			require.NoError(t, outcome.Err)

@@ -47,7 +47,7 @@ func (s *Store) Retry(ctx context.Context, org, id models.ID, now time.Time) (mo
 		if len(rows) == 0 {
 			return gorm.ErrRecordNotFound
 		}
-		refused, err := s.again(tx, passes, org, rows, now)
+		refused, err := s.again(tx, passes, org, rows, now, false)
 		if err == nil {
 			err = refused[id]
 		}
@@ -94,9 +94,10 @@ func lastID() (id models.ID) {
 }
 
 // again makes locked deliveries of one organization, in the order of their ids, wait for an attempt on demand, due now. Those that it can't be done for stay as
-// they are, with the reason.
+// they are, with the reason. A job's are not sent to a suspended endpoint: one attempt by hand tells whether it is well again, a thousand
+// keep it from becoming so.
 func (s *Store) again(
-	tx *gorm.DB, passes payloadProgress, org models.ID, rows []deliveryRow, now time.Time,
+	tx *gorm.DB, passes payloadProgress, org models.ID, rows []deliveryRow, now time.Time, byJob bool,
 ) (refused map[models.ID]error, err error) {
 	subs, refs := make([]models.ID, len(rows)), make([]models.ID, len(rows))
 	for i := range rows {
@@ -116,7 +117,12 @@ func (s *Store) again(
 	for i := range rows {
 		r := &rows[i]
 		id := models.ID(r.ID)
-		if err := refusal(r.Status, current[models.ID(r.SubscriptionID)], whole[models.ID(r.EventRef)]); err != nil {
+		sub := current[models.ID(r.SubscriptionID)]
+		err := refusal(r.Status, sub, whole[models.ID(r.EventRef)])
+		if err == nil && byJob && sub.Suspended() {
+			err = models.Errorf(models.CodeConflict, "The subscription is suspended.")
+		}
+		if err != nil {
 			refused[id] = err
 			continue
 		}

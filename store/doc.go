@@ -26,7 +26,7 @@
 // Most statements have one text for both databases. The few hot ones differ and are behind the dialect interface: on Postgres
 // one statement carries many rows as arrays, on SQLite rows go in chunks within one transaction of the single writer.
 //
-// Read in this order: open.go, rows.go, subscriptions.go, events.go, eventkeys.go, saved.go, queue.go, instances.go, owned.go,
+// Read in this order: open.go, present.go, rows.go, subscriptions.go, events.go, eventkeys.go, saved.go, queue.go, instances.go, owned.go,
 // floor.go, hints.go, cancel.go, suspend.go, parked.go, ledger.go, again.go, replay.go, resends.go, resend_step.go; then dialect.go with postgres_events.go and postgres_queue.go beside sqlite_events.go,
 // sqlite_queue.go and prepared.go; then listing.go, audit.go, own_keys.go, versions.go, sightings.go, vitals.go, looks.go, quotas.go, checkup.go, seal.go, errors.go, migrate.go and partitions.go; then rotation.go; then retention.go,
 // payloads.go, postgres_retention.go and sqlite_retention.go. The sandbox's built-in receivers stand aside in

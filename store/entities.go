@@ -3,9 +3,12 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"time"
 
 	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
 
 	"hookrouter/models"
 )
@@ -127,24 +130,34 @@ type entityEvent struct {
 	AcceptedAt int64
 }
 
+// What is of an entity itself, and what is of its parts.
+const (
+	eventsOfEntitySQL = "organization_id = ? AND entity_key = ? AND entity_key <> '' AND accepted_at <= ?"
+	eventsOfParentSQL = "organization_id = ? AND entity_parent_key = ? AND entity_parent_key <> '' AND accepted_at <= ?"
+)
+
 // entityEventsSQL are the next events of an entity and of its parts: what is about a document goes with its pack. Each half has an index
-// of its own.
+// of its own, and takes the locks of its rows with %[1]s.
 const entityEventsSQL = `
 SELECT ref, id, accepted_at FROM (
-  SELECT * FROM (SELECT ref, id, accepted_at FROM events WHERE organization_id = ? AND entity_key = ? AND entity_key <> ''
-    AND accepted_at <= ? ORDER BY ref LIMIT ?) own
+  SELECT * FROM (SELECT ref, id, accepted_at FROM events WHERE ` + eventsOfEntitySQL + ` ORDER BY ref LIMIT ? %[1]s) own
   UNION
-  SELECT * FROM (SELECT ref, id, accepted_at FROM events WHERE organization_id = ? AND entity_parent_key = ? AND entity_parent_key <> ''
-    AND accepted_at <= ? ORDER BY ref LIMIT ?) parts
+  SELECT * FROM (SELECT ref, id, accepted_at FROM events WHERE ` + eventsOfParentSQL + ` ORDER BY ref LIMIT ? %[1]s) parts
 ) e ORDER BY ref LIMIT ?`
 
 // removeSome is one step. passed says that others have rows locked, so that it is better to come back later.
 func (s *Store) removeSome(tx *gorm.DB, job *removalRow) (done, passed bool, err error) {
 	var events []entityEvent
-	err = tx.Raw(entityEventsSQL, job.OrganizationID, job.EntityKey, job.CutAt, removalEvents, job.OrganizationID, job.EntityKey, job.CutAt,
-		removalEvents, removalEvents).Scan(&events).Error
+	own := []any{job.OrganizationID, job.EntityKey, job.CutAt}
+	half := append(slices.Clone(own), removalEvents)
+	// Locked, so that no replay of one is made beside this: whoever is at that holds the event.
+	err = tx.Raw(fmt.Sprintf(entityEventsSQL, s.dialect.skipLocked()), slices.Concat(half, half, []any{removalEvents})...).Scan(&events).Error
+	if err == nil && len(events) == 0 {
+		err = tx.Raw("SELECT EXISTS (SELECT 1 FROM events WHERE "+eventsOfEntitySQL+") OR EXISTS (SELECT 1 FROM events WHERE "+eventsOfParentSQL+")",
+			slices.Concat(own, own)...).Scan(&passed).Error
+	}
 	if err != nil || len(events) == 0 {
-		return err == nil, false, err
+		return err == nil && !passed, passed, err
 	}
 	room := removalDeliveries
 	for _, e := range events {
@@ -176,43 +189,75 @@ func (s *Store) removeSome(tx *gorm.DB, job *removalRow) (done, passed bool, err
 	return false, passed, err
 }
 
-// takeDeliveries locks up to limit deliveries of an event, but for those that others have locked, and cancels the live ones.
-func (s *Store) takeDeliveries(tx *gorm.DB, org, ref uid, limit int) (ids []models.ID, canceled int64, err error) {
+// placesOf are the conditions under which the deliveries of an event lie: those that it had when it was accepted, side by side by their ids,
+// and its replays, which have an index.
+func placesOf(org, ref uid) [2]clause.Expr {
 	first, last := models.DeliveryIDs(models.ID(ref))
-	var rows []deliveryRow
-	err = tx.Raw("SELECT id, status FROM deliveries WHERE organization_id = ? AND id >= ? AND id <= ? AND event_ref = ? ORDER BY id LIMIT ? "+
-		s.dialect.skipLocked(), org, uid(first), uid(last), ref, limit).Scan(&rows).Error
-	if err != nil {
-		return nil, 0, err
+	return [2]clause.Expr{
+		gorm.Expr("organization_id = ? AND id >= ? AND id <= ? AND event_ref = ?", org, uid(first), uid(last), ref),
+		gorm.Expr("organization_id = ? AND event_ref = ? AND "+replaySQL, org, ref),
 	}
-	for i := range rows {
-		ids = append(ids, models.ID(rows[i].ID))
-	}
-	canceled, err = s.cancelLive(tx, models.ID(org), rows)
-	return ids, canceled, err
 }
 
-// cancelLive cancels those of an event's locked deliveries that have not ended, and returns how many.
-func (s *Store) cancelLive(tx *gorm.DB, org models.ID, rows []deliveryRow) (int64, error) {
-	var live []models.ID
+// takeDeliveries locks up to limit deliveries of an event, but for those that others have locked, and cancels the live ones.
+func (s *Store) takeDeliveries(tx *gorm.DB, org, ref uid, limit int) (ids []models.ID, canceled int64, err error) {
+	for _, place := range placesOf(org, ref) {
+		if len(ids) == limit {
+			break
+		}
+		var rows []deliveryRow
+		err = tx.Raw("SELECT id, status, asked FROM deliveries WHERE ? ORDER BY id LIMIT ? "+s.dialect.skipLocked(), place, limit-len(ids)).
+			Scan(&rows).Error
+		if err != nil {
+			return nil, 0, err
+		}
+		for i := range rows {
+			ids = append(ids, models.ID(rows[i].ID))
+		}
+		n, err := s.cancelLive(tx, models.ID(org), rows)
+		if canceled += n; err != nil {
+			return nil, 0, err
+		}
+	}
+	return ids, canceled, nil
+}
+
+// cancelLive cancels those of an event's locked deliveries that have not ended, and returns how many. One that had ended and was asked for
+// again is what it was.
+func (s *Store) cancelLive(tx *gorm.DB, org models.ID, rows []deliveryRow) (canceled int64, err error) {
+	type end struct {
+		status models.DeliveryStatus
+		reason models.Reason
+	}
+	live := map[end][]models.ID{}
 	var moved entries
 	for i := range rows {
-		if !rows[i].Status.Terminal() {
-			live = append(live, models.ID(rows[i].ID))
-			moved.move(org, rows[i].Status, models.StatusCanceled)
+		r := &rows[i]
+		if r.Status.Terminal() {
+			continue
+		}
+		to := end{models.StatusCanceled, models.ReasonDataRemoved}
+		if back := parseAsked(r.Asked); back != nil && back.Status.Terminal() {
+			to = end{back.Status, back.Reason}
+		} else {
+			canceled++
+		}
+		live[to] = append(live[to], models.ID(r.ID))
+		moved.move(org, r.Status, to.status)
+	}
+	for to, ids := range live {
+		from, until := bounds(ids)
+		err := tx.Exec(`UPDATE deliveries SET status = ?, reason = ?, due_at = 0, owed = FALSE, asked = '', updated_at = ?
+			WHERE organization_id = ? AND id >= ? AND id < ? AND ?`,
+			to.status, to.reason, ms(s.now()), uid(org), uid(from), uid(until), s.dialect.idIn("id", ids)).Error
+		if err != nil {
+			return 0, err
 		}
 	}
 	if len(live) == 0 {
 		return 0, nil
 	}
-	from, to := bounds(live)
-	err := tx.Exec(`UPDATE deliveries SET status = 'canceled', reason = ?, due_at = 0, owed = FALSE, updated_at = ?
-		WHERE organization_id = ? AND id >= ? AND id < ? AND ?`,
-		models.ReasonDataRemoved, ms(s.now()), uid(org), uid(from), uid(to), s.dialect.idIn("id", live)).Error
-	if err != nil {
-		return 0, err
-	}
-	return int64(len(live)), s.dialect.enter(tx, moved.list)
+	return canceled, s.dialect.enter(tx, moved.list)
 }
 
 // removeDeliveries removes ended deliveries of one event with their attempts. They stay counted in the ledger, as those that retention
@@ -237,10 +282,9 @@ func (s *Store) removeDeliveries(tx *gorm.DB, org uid, ids []models.ID) error {
 // removeEvent removes an event and its keys, unless a delivery of it is left. Its keys were made at the instant that it was accepted at,
 // by which there is an index.
 func (s *Store) removeEvent(tx *gorm.DB, org uid, e entityEvent) (gone bool, err error) {
-	first, last := models.DeliveryIDs(models.ID(e.Ref))
-	result := tx.Exec(`DELETE FROM events WHERE organization_id = ? AND ref = ?
-		AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.organization_id = ? AND d.id >= ? AND d.id <= ? AND d.event_ref = ?)`,
-		org, e.Ref, org, uid(first), uid(last), e.Ref)
+	places := placesOf(org, e.Ref)
+	result := tx.Exec(`DELETE FROM events WHERE organization_id = ? AND ref = ? AND NOT EXISTS (SELECT 1 FROM deliveries WHERE ?)
+		AND NOT EXISTS (SELECT 1 FROM deliveries WHERE ?)`, org, e.Ref, places[0], places[1])
 	if result.Error != nil || result.RowsAffected == 0 {
 		return false, result.Error
 	}
@@ -250,8 +294,11 @@ func (s *Store) removeEvent(tx *gorm.DB, org uid, e entityEvent) (gone bool, err
 // ExpungePayload empties an event's data and what its attempts hold of it: headers and bodies. Live deliveries are canceled first, since
 // there is nothing left to send. The event and its deliveries stay. The code is not_found where there is no such event.
 func (s *Store) ExpungePayload(ctx context.Context, org, ref models.ID) error {
-	attempts := payloadTables()[stepAttempts]
 	err := s.tx(ctx, func(tx *gorm.DB) error {
+		// After whoever sends again: they lock deliveries before events, and here it is the other way round.
+		if _, err := lockPasses(tx, s.dialect); err != nil {
+			return err
+		}
 		// The data goes first, under the event's lock: what would make a delivery of it from now on finds none.
 		result := tx.Exec("UPDATE events SET data = '' WHERE organization_id = ? AND ref = ?", uid(org), uid(ref))
 		if result.Error == nil && result.RowsAffected == 0 {
@@ -260,33 +307,40 @@ func (s *Store) ExpungePayload(ctx context.Context, org, ref models.ID) error {
 		if result.Error != nil {
 			return result.Error
 		}
-		first, last := models.DeliveryIDs(ref)
-		for from := first; ; {
-			n, next, err := s.cancelFrom(tx, org, ref, from, last)
-			if err != nil {
+		for _, place := range placesOf(uid(org), uid(ref)) {
+			if err := s.emptyDeliveries(tx, org, place); err != nil {
 				return err
 			}
-			if n == 0 {
-				break
-			}
-			from = next
 		}
-		return tx.Exec("UPDATE attempts SET "+attempts.set+` WHERE organization_id = ? AND delivery_id >= ? AND delivery_id <= ?
-			AND delivery_id IN (SELECT id FROM deliveries d WHERE d.organization_id = ? AND d.id >= ? AND d.id <= ? AND d.event_ref = ?)`,
-			uid(org), uid(first), uid(last), uid(org), uid(first), uid(last), uid(ref)).Error
+		return nil
 	})
 	return wrap("expunge payload", err)
 }
 
-// cancelFrom cancels the next live deliveries of an event and returns how many it came past, and where to go on. It waits for those that
+// emptyDeliveries cancels what is live of an event's deliveries in one of their places, and empties their attempts. It waits for those that
 // others have locked: unlike a removal it does not come back.
-func (s *Store) cancelFrom(tx *gorm.DB, org, ref, from, last models.ID) (n int, next models.ID, err error) {
-	var rows []deliveryRow
-	err = tx.Raw("SELECT id, status FROM deliveries WHERE organization_id = ? AND id >= ? AND id <= ? AND event_ref = ? ORDER BY id LIMIT ? "+
-		s.dialect.lock(), uid(org), uid(from), uid(last), uid(ref), removalDeliveries).Scan(&rows).Error
-	if err != nil || len(rows) == 0 {
-		return 0, from, err
+func (s *Store) emptyDeliveries(tx *gorm.DB, org models.ID, place clause.Expr) error {
+	attempts := payloadTables()[stepAttempts]
+	for after := firstID(); ; {
+		var rows []deliveryRow
+		err := tx.Raw("SELECT id, status, asked FROM deliveries WHERE ? AND id > ? ORDER BY id LIMIT ? "+s.dialect.lock(),
+			place, uid(after), removalDeliveries).Scan(&rows).Error
+		if err != nil || len(rows) == 0 {
+			return err
+		}
+		if _, err := s.cancelLive(tx, org, rows); err != nil {
+			return err
+		}
+		ids := make([]models.ID, len(rows))
+		for i := range rows {
+			ids[i] = models.ID(rows[i].ID)
+		}
+		from, to := bounds(ids)
+		err = tx.Exec("UPDATE attempts SET "+attempts.set+" WHERE organization_id = ? AND delivery_id >= ? AND delivery_id < ? AND ?",
+			uid(org), uid(from), uid(to), s.dialect.idIn("delivery_id", ids)).Error
+		if err != nil {
+			return err
+		}
+		after = ids[len(ids)-1]
 	}
-	_, err = s.cancelLive(tx, org, rows)
-	return len(rows), successor(models.ID(rows[len(rows)-1].ID)), err
 }

@@ -219,6 +219,10 @@ func (s *Store) InboxRequests(ctx context.Context, org, inbox models.ID, before,
 
 // ExpireInboxes removes the inboxes whose time has come with what they kept, and returns how many.
 func (s *Store) ExpireInboxes(ctx context.Context, now time.Time) (int64, error) {
+	now, err := s.present(s.watcher(ctx), now)
+	if err != nil {
+		return 0, wrap("expire inboxes", err)
+	}
 	result := s.writer(ctx).Where("expires_at <= ?", ms(now)).Delete(&inboxRow{})
 	return result.RowsAffected, wrap("expire inboxes", result.Error)
 }

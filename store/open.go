@@ -27,6 +27,8 @@ type Options struct {
 	Now        func() time.Time // default time.Now
 	Logger     *slog.Logger     // default: nothing is logged
 	NewID      func() models.ID // default: version 7 UUIDs
+	// AheadOfServer lets things be removed by a clock that is ahead of the database server's. It is for tests, which have clocks of their own.
+	AheadOfServer bool
 }
 
 // Store is the database. It is safe for concurrent use.
@@ -38,6 +40,7 @@ type Store struct {
 	accept, record, write, watch, read *gorm.DB
 	dialect                            dialect
 	keys                               *keyring
+	aheadOfServer                      bool
 	now                                func() time.Time
 	newID                              func() models.ID
 	logger                             *slog.Logger
@@ -60,7 +63,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
-	s := &Store{keys: keys, now: o.Now, newID: o.NewID, logger: cmp.Or(o.Logger, slog.New(slog.DiscardHandler))}
+	s := &Store{keys: keys, now: o.Now, newID: o.NewID, aheadOfServer: o.AheadOfServer, logger: cmp.Or(o.Logger, slog.New(slog.DiscardHandler))}
 	if s.now == nil {
 		s.now = time.Now //nolint:forbidigo // the default of the Now field
 	}

@@ -30,8 +30,8 @@ type claimedRow struct {
 func (r *claimedRow) event() *models.Event {
 	row := eventRow{
 		AcceptedAt: r.AcceptedAt, HappenedAt: r.HappenedAt, OrganizationID: r.Delivery.OrganizationID, Ref: r.Delivery.EventRef, ID: r.Delivery.EventID,
-		WorkspaceID: r.WorkspaceID, PublishedBy: r.PublishedBy, Matched: r.Matched, Sandbox: r.Delivery.Sandbox, Name: r.Delivery.EventName,
-		Scope: r.Scope, EntityKey: r.EventEntity, EntityParentKey: r.EventParent, Data: r.Data,
+		WorkspaceID: r.WorkspaceID, PublishedBy: r.PublishedBy, Matched: r.Matched, Sandbox: r.Delivery.Sandbox || models.ID(r.Delivery.EventRef).Marked(),
+		Name: r.Delivery.EventName, Scope: r.Scope, EntityKey: r.EventEntity, EntityParentKey: r.EventParent, Data: r.Data,
 	}
 	return row.model()
 }

@@ -13,7 +13,7 @@ import (
 // Replay makes new deliveries of an event, which wait and are due now: to each of the subscriptions, in their order. Each is a match
 // more in the ledger. A subscription that is not the organization's, deleted, disabled or of the other environment is left out; with
 // named, it is an error of code invalid instead that names its place in subscription_ids. The code is not_found where there is no such
-// event, and conflict where its data was removed.
+// event, and conflict where its data was removed or it is a test.
 func (s *Store) Replay(ctx context.Context, org, ref models.ID, subs []models.ID, named bool, now time.Time) ([]models.Delivery, error) {
 	var made []deliveryRow
 	err := s.tx(ctx, func(tx *gorm.DB) error {
@@ -29,6 +29,9 @@ func (s *Store) Replay(ctx context.Context, org, ref models.ID, subs []models.ID
 		var e eventRow
 		if err := tx.Select(eventHeadSQL).Where("organization_id = ? AND ref = ?", uid(org), uid(ref)).Take(&e).Error; err != nil {
 			return err
+		}
+		if ref.Marked() {
+			return models.Errorf(models.CodeConflict, "The event is a test, which is for one webhook alone. Test it again, or retry the delivery.")
 		}
 		if !whole[ref] {
 			return errPayloadRemoved()

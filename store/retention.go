@@ -66,7 +66,7 @@ type expiry struct {
 type cutoffs struct{ events, deliveries, payloads, keys, audit, stats time.Time }
 
 // Expire removes what is older than the retention and not needed by a live delivery. Where several instances call it, one works at a
-// time. It may be cut off at any moment and goes on from there when it is called again. It paces itself, so that it takes a small part
+// time. A clock that is ahead of the database server's counts as that. It may be cut off at any moment and goes on from there when it is called again. It paces itself, so that it takes a small part
 // of the database's time, and a run may take long where much has to be gone through row by row: see docs/adr/0013.
 func (s *Store) Expire(ctx context.Context, now time.Time, r Retention) (Expired, error) {
 	e := &expiry{s: s, pace: newPace(s.now)}
@@ -79,6 +79,10 @@ func (s *Store) Expire(ctx context.Context, now time.Time, r Retention) (Expired
 
 // cutoffs never lie after the oldest delivery that may be in an instance's hands from the commit, because such a one is live.
 func (s *Store) cutoffs(ctx context.Context, now time.Time, r Retention) (cutoffs, error) {
+	now, err := s.present(s.watcher(ctx), now)
+	if err != nil {
+		return cutoffs{}, err
+	}
 	handed, err := oldestHanded(s.watcher(ctx))
 	if err != nil {
 		return cutoffs{}, err

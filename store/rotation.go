@@ -74,8 +74,12 @@ var errSettled = errors.New("the rotation is settled")
 // FinishRotations removes the old secrets of rotations that are over, and returns how many there were. Nothing depends on when it
 // runs but how long an old secret stays in the database. One that fails does not keep the others.
 func (s *Store) FinishRotations(ctx context.Context, now time.Time) (int, error) {
+	now, err := s.present(s.watcher(ctx), now)
+	if err != nil {
+		return 0, wrap("finish rotations", err)
+	}
 	var over []struct{ OrganizationID, ID uid }
-	err := s.watcher(ctx).Raw(`SELECT organization_id, id FROM subscriptions
+	err = s.watcher(ctx).Raw(`SELECT organization_id, id FROM subscriptions
 		WHERE rotation_ends_at > 0 AND rotation_ends_at <= ? AND deleted_at = 0 ORDER BY rotation_ends_at LIMIT ?`, ms(now), rotationsAtOnce).
 		Scan(&over).Error
 	errs := []error{err}

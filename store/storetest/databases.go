@@ -91,6 +91,7 @@ func Open(tb testing.TB, o store.Options) *store.Store {
 	if o.MasterKeys == nil {
 		o.MasterKeys = [][]byte{MasterKey(1)}
 	}
+	o.AheadOfServer = true
 	s, err := store.Open(tb.Context(), o)
 	require.NoError(tb, err)
 	tb.Cleanup(func() { require.NoError(tb, s.Close()) })

@@ -43,6 +43,8 @@ func Exercise(t *testing.T, url func(testing.TB) string) {
 		{"entities", entityTests()},
 		{"again", againTests()},
 		{"stats", statsTests()},
+		{"removals", removalTests()},
+		{"tests", testTests()},
 		{"model", modelTests()},
 	}
 	for _, g := range groups {

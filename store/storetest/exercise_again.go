@@ -26,6 +26,8 @@ func againTests() []exercise {
 		{"a job goes on elsewhere and sends nothing twice", exerciseResendGoesOn},
 		{"instances that step at once share a job's rate", exerciseResendTogether},
 		{"a backfill sends what was missed", exerciseBackfill},
+		{"a job leaves suspended endpoints alone", exerciseResendSuspended},
+		{"a job that fails keeps no other", exerciseResendIsolated},
 		{"jobs are bounded, listed and canceled", exerciseResendList},
 	}
 }

@@ -3,6 +3,7 @@ package storetest
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -25,14 +26,14 @@ func exerciseModel(w *world) {
 		inner := *w
 		inner.tb = t
 		inner.org = inner.organization(fmt.Sprint("model ", runs))
-		m := &model{world: &inner, T: t, deliveries: map[models.ID]*models.Delivery{}, attempts: models.NewCounts()}
+		m := &model{world: &inner, T: t, deliveries: map[models.ID]*models.Delivery{}, attempts: models.NewCounts(), gone: map[models.DeliveryStatus]int64{}}
 		for range 2 {
 			m.subs = append(m.subs, m.subscribe())
 		}
 		for i := range 2 {
 			m.owners = append(m.owners, m.register(fmt.Sprint("model", i)))
 		}
-		t.Repeat(map[string]func(*rapid.T){
+		commands := map[string]func(*rapid.T){
 			"accept":   m.accept,
 			"repeat":   m.publishAgain,
 			"claim":    m.claimSome,
@@ -47,7 +48,10 @@ func exerciseModel(w *world) {
 			"fold":     func(*rapid.T) { m.fold() },
 			"wait":     func(*rapid.T) { m.clock.Advance(time.Minute) },
 			"":         m.check,
-		})
+		}
+		maps.Copy(commands, m.holdCommands())
+		maps.Copy(commands, m.changeCommands())
+		t.Repeat(commands)
 		m.stopAll()
 	})
 }
@@ -62,9 +66,13 @@ type model struct {
 	deliveries map[models.ID]*models.Delivery
 	order      []models.ID // of acceptance, so that draws are repeatable
 	keyed      []*models.Accepted
+	accepted   []*accepted // that are still there
 	events     int64
 	marks      []mark
 	attempts   *models.Counts
+	gone       map[models.DeliveryStatus]int64 // what was removed, by the last status; events under ""
+	secrets    int
+	before     map[models.ID]models.DeliveryStatus // what they were after the last command
 }
 
 // mark says that waiting deliveries of a subscription below a version are to be canceled.
@@ -107,16 +115,25 @@ func (m *model) accept(t *rapid.T) {
 			m.keyed = append(m.keyed, a)
 		}
 		m.events++
+		a.Event.EntityKey = fmt.Sprint("entity ", m.events)
+		m.accepted = append(m.accepted, &accepted{ref: a.Event.Ref, entity: a.Event.EntityKey, at: a.Event.AcceptedAt})
 		for i := range a.Deliveries {
-			d := a.Deliveries[i]
-			m.deliveries[d.ID] = &d
-			m.order = append(m.order, d.ID)
+			if m.subscription(a.Deliveries[i].SubscriptionID).Suspended() {
+				d := &a.Deliveries[i]
+				d.Status, d.Owner, d.DueAt = models.StatusParked, 0, d.CreatedAt
+			}
+			m.add(a.Deliveries[i])
 		}
 		batch = append(batch, a)
 	}
 	for _, r := range m.save(batch...) {
 		require.False(t, r.Duplicate)
 	}
+}
+
+func (m *model) add(d models.Delivery) {
+	m.deliveries[d.ID] = &d
+	m.order = append(m.order, d.ID)
 }
 
 func (m *model) publishAgain(t *rapid.T) {
@@ -165,7 +182,7 @@ func (m *model) recordSome(t *rapid.T) {
 		}
 		before := *d
 		r := succeeded(before, now)
-		switch rapid.IntRange(0, 3).Draw(t, "result") {
+		switch rapid.IntRange(0, 4).Draw(t, "result") {
 		case 0:
 			r = failed(before, now, now.Add(time.Duration(rapid.IntRange(0, 3).Draw(t, "minutes"))*time.Minute))
 			r.Owed = rapid.Bool().Draw(t, "owed")
@@ -176,6 +193,9 @@ func (m *model) recordSome(t *rapid.T) {
 			fenced = append(fenced, id)
 			results = append(results, r)
 			continue
+		case 3:
+			r = failed(before, now, now)
+			r.Status = models.StatusParked
 		}
 		d.Status, d.DueAt, d.Owed, d.Reason, d.UpdatedAt = r.Status, r.DueAt, r.Owed, r.Reason, now
 		if d.Back != nil {
@@ -272,7 +292,7 @@ func (m *model) cancelStopped(t *rapid.T) {
 		return -1
 	})
 	for _, k := range m.marks {
-		for _, d := range m.waiting(k.sub) {
+		for _, d := range append(m.waiting(k.sub), m.parkedOf(m.subscription(k.sub))...) {
 			if d.SubscriptionVersion >= k.below || d.Back != nil || k.retries && (d.Attempts == d.Uncounted || d.Owed) {
 				continue
 			}
@@ -291,12 +311,28 @@ func (m *model) check(t *rapid.T) {
 	for _, d := range list {
 		require.Equal(t, *m.deliveries[d.ID], d)
 	}
-	l := m.ledger()
-	require.True(t, l.Balanced(), "%+v", l)
-	require.Equal(t, m.events, l.Events)
-	require.Equal(t, int64(len(m.deliveries)), l.Expected)
+	m.requireLedger()
+	m.requireAllowed()
 	require.Equal(t, len(m.marks) > 0, m.stopped())
 	require.Equal(t, m.attempts, total(m.stats(m.everything(false))))
+}
+
+// requireLedger compares the ledger that is kept with the rows and what was removed of them.
+func (m *model) requireLedger() {
+	kept, err := m.Ledger(m.Context())
+	require.NoError(m.T, err)
+	i := slices.IndexFunc(kept, func(l models.Ledger) bool { return l.OrganizationID == m.org.ID })
+	require.True(m.T, kept[i].Balanced(), "%+v", kept[i])
+	want := models.Ledger{OrganizationID: m.org.ID, Organization: kept[i].Organization, Events: m.events, ByStatus: map[models.DeliveryStatus]int64{}}
+	for _, status := range models.Statuses() {
+		want.ByStatus[status] = m.gone[status]
+		want.Expected += m.gone[status]
+	}
+	for _, d := range m.deliveries {
+		want.ByStatus[d.Status]++
+		want.Expected++
+	}
+	require.Equal(m.T, want, kept[i])
 }
 
 // stopAll ends the world of one run: instances go, subscriptions are deleted, and what waited is canceled.
@@ -313,6 +349,7 @@ func (m *model) stopAll() {
 	}
 	m.cancelStopped(m.T)
 	m.goBack()
+	m.before = nil
 	m.check(m.T)
 	for _, d := range m.deliveries {
 		require.True(m.T, d.Status.Terminal())

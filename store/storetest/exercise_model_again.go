@@ -23,13 +23,12 @@ func (m *model) retryOne(t *rapid.T) {
 	d := m.deliveries[rapid.SampledFrom(m.order).Draw(t, "delivery")]
 	now := m.clock.Now()
 	got, err := m.Retry(m.Context(), m.org.ID, d.ID, now)
-	if !d.Status.Resendable() || !m.subscription(d.SubscriptionID).Enabled {
+	if !d.Status.Resendable() || !m.subscription(d.SubscriptionID).Enabled || !m.whole(d.EventRef) {
 		m.requireCode(models.CodeConflict, err)
 		return
 	}
 	require.NoError(t, err)
-	d.Back = &models.Back{Status: d.Status, DueAt: d.DueAt, Owed: d.Owed, Reason: d.Reason}
-	d.Status, d.DueAt, d.Owner, d.Owed, d.UpdatedAt = models.StatusPending, now, 0, false, now
+	ask(d, now)
 	require.Equal(t, *d, got)
 }
 
@@ -47,6 +46,10 @@ func (m *model) replayOne(t *rapid.T) {
 			enabled++
 		}
 	}
+	if !m.whole(ref) {
+		m.requireCode(models.CodeConflict, second(m.Replay(m.Context(), m.org.ID, ref, to, false, m.clock.Now())))
+		return
+	}
 	made := m.replay(ref, false, to...)
 	require.Len(t, made, enabled)
 	for _, d := range made {
@@ -58,8 +61,7 @@ func (m *model) replayOne(t *rapid.T) {
 		}
 		require.True(t, d.Replay)
 		require.Equal(t, last, d.ReplayOf)
-		m.deliveries[d.ID] = &d
-		m.order = append(m.order, d.ID)
+		m.add(d)
 	}
 }
 

@@ -31,6 +31,7 @@ func retentionTests() []exercise {
 		{"removing goes on where it was cut off", exerciseRemovingResumes},
 		{"duplicates across days", exerciseDuplicatesAcrossDays},
 		{"two instances at the same time", exerciseParallelExpiry},
+		{"a clock that is ahead of the server's removes nothing early", exerciseClockAhead},
 	}
 }
 
@@ -372,4 +373,38 @@ func exerciseParallelExpiry(w *world) {
 	w.requireGone(false, live)
 	job := w.claim(owner, models.Want{SubscriptionID: live.Deliveries[0].SubscriptionID, Limit: 1})[0]
 	require.Equal(w, live.Event.Data, job.Event.Data)
+}
+
+// exerciseClockAhead has an instance whose clock is a year ahead. On SQLite its clock is the server's too.
+func exerciseClockAhead(w *world) {
+	w.clock.Advance(-72 * time.Hour)
+	owner, sub := w.register("a"), w.subscribe()
+	a := w.finished(owner, sub)
+	w.clock.Advance(72 * time.Hour)
+	inbox := models.Inbox{ID: NewID(), OrganizationID: w.org.ID, Token: "t", CreatedAt: w.clock.Now(), ExpiresAt: w.clock.Now().Add(time.Hour)}
+	require.NoError(w, w.CreateInbox(w.Context(), inbox))
+	w.change(sub, func(s *models.Subscription) {
+		require.NoError(w, s.Rotate(models.NewSecret("n3xtn3xtn3xtn3xtn3xtn3xtn3xtn3xt"), time.Hour, w.clock.Now()))
+	})
+	ahead := w.clock.Now().AddDate(1, 0, 0)
+	s, err := store.Open(w.Context(), store.Options{URL: w.url, MasterKeys: [][]byte{MasterKey(1)}, Now: func() time.Time { return ahead }})
+	require.NoError(w, err)
+	defer func() { require.NoError(w, s.Close()) }()
+	require.NoError(w, w.Heartbeat(w.Context(), owner, models.ID{}))
+	done, err := s.Expire(w.Context(), ahead, store.Retention{Events: 240 * time.Hour, Deliveries: 240 * time.Hour, Payloads: 240 * time.Hour})
+	require.NoError(w, err)
+	inboxes, err := s.ExpireInboxes(w.Context(), ahead)
+	require.NoError(w, err)
+	rotations, err := s.FinishRotations(w.Context(), ahead)
+	require.NoError(w, err)
+	if w.Dialect() == "postgres" {
+		require.Empty(w, done)
+		require.Zero(w, inboxes)
+		require.Zero(w, rotations)
+		return
+	}
+	require.EqualValues(w, 1, done.Events)
+	require.EqualValues(w, 1, inboxes)
+	require.Equal(w, 1, rotations)
+	w.requireCode(models.CodeNotFound, second(w.Event(w.Context(), w.org.ID, a.Event.ID)))
 }
