@@ -96,6 +96,7 @@ func (m *memory) Waiting(_ context.Context, org models.ID, ids []models.ID, sand
 			w.NextRetries = append(w.NextRetries, models.NextRetry{At: d.DueAt, Count: 1})
 		case models.StatusParked:
 			w.Parked++
+		default: // does not wait
 		}
 	}
 	return w, err

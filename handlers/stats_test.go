@@ -1,6 +1,9 @@
 package handlers
 
 import (
+	"encoding/json"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -161,4 +164,23 @@ func TestStatsAreKeptApart(t *testing.T) {
 	require.Contains(t, w.call("GET", "/v3/stats?subscription_ids="+sub, other, "").invalid(), "subscription_ids[0]")
 	w.call("GET", "/v3/webhooks/"+sub+"/stats", other, "").is(404)
 	w.call("GET", "/v3/stats", w.publisher(), "").is(403)
+}
+
+// TestStatsAnswerIsDocumented holds the example in docs/api.md against the answer: it has every field, and no other.
+func TestStatsAnswerIsDocumented(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../docs/api.md")
+	require.NoError(t, err)
+	_, section, found := strings.Cut(string(text), "## Statistics")
+	require.True(t, found)
+	block := regexp.MustCompile("(?s)```json\n(.*?)```").FindStringSubmatch(section)
+	require.Len(t, block, 2)
+	var out statsOutput
+	decoder := json.NewDecoder(strings.NewReader(block[1]))
+	decoder.DisallowUnknownFields()
+	require.NoError(t, decoder.Decode(&out))
+	again, err := json.Marshal(out)
+	require.NoError(t, err)
+	require.JSONEq(t, block[1], string(again))
+	require.Equal(t, out.Total.Attempts, out.Total.Succeeded+out.Total.Failed)
 }

@@ -280,3 +280,13 @@ func (s *Store) ExplainStats(ctx context.Context, org, sub models.ID) ([]map[str
 	}
 	return all, nil
 }
+
+// EnterStats writes an entry of the statistics with as many attempts as took has, all successes, as if they had been recorded.
+func (s *Store) EnterStats(ctx context.Context, org, sub models.ID, at time.Time, took ...time.Duration) error {
+	var outcomes []byte
+	for _, d := range took {
+		outcomes = tallyOf(&models.Result{Attempt: &models.Attempt{Success: true, Timings: models.Timings{Total: d}}}).append(outcomes)
+	}
+	return s.writer(ctx).Exec(`INSERT INTO stat_entries (organization_id, subscription_id, sandbox, hour, last_attempt, outcomes)
+		VALUES (?, ?, FALSE, ?, ?, ?)`, uid(org), uid(sub), hourOf(at), ms(at)*2+1, outcomes).Error
+}

@@ -55,6 +55,11 @@ func TestStatisticsGoByIndexes(t *testing.T) {
 			require.NotContains(t, stats, "attempts")
 			require.NotContains(t, stats, "SCAN stat_hours")
 			require.NotContains(t, stats, "Seq Scan on stat_hours")
+			if name == "postgres" {
+				require.Regexp(t, `Index Cond: .*subject_id = ANY.* AND \(hour >= `, stats)
+			} else {
+				require.Contains(t, stats, "(organization_id=? AND subject_id=? AND sandbox=? AND hour>?)")
+			}
 		})
 	}
 }

@@ -65,19 +65,27 @@ func (s *Store) Stats(ctx context.Context, q models.StatsQuery) ([]models.StatsB
 	return list, nil
 }
 
-// activitySQL has, of each subscription in the environment that is its own: the entries, the last hours, and the latest hour that it has.
+// activitySQL has, of some subscriptions: the entries, themselves with the latest hour in the environment that is their own, and the last
+// hours in both. That both are named lets an index of hours be used to its end, whatever the planner knows.
 const activitySQL = `
-SELECT s.id, s.sandbox, e.hour, 0 AS attempts, 0 AS succeeded, e.outcomes, e.last_attempt
-FROM subscriptions s JOIN stat_entries e ON e.organization_id = s.organization_id AND e.subscription_id = s.id AND e.sandbox = s.sandbox
-WHERE s.organization_id = @org AND @ids
+SELECT subscription_id AS id, FALSE AS itself, sandbox, hour, 0 AS attempts, 0 AS succeeded, outcomes, last_attempt
+FROM stat_entries WHERE organization_id = @org AND @subscriptions
 UNION ALL
-SELECT s.id, s.sandbox, h.hour, h.attempts, h.succeeded, NULL, h.last_attempt
-FROM subscriptions s JOIN stat_hours h ON h.organization_id = s.organization_id AND h.subject_id = s.id AND h.sandbox = s.sandbox
-WHERE s.organization_id = @org AND @ids AND h.hour >= @from
-UNION ALL
-SELECT s.id, s.sandbox, 0, 0, 0, NULL, coalesce((SELECT h.last_attempt FROM stat_hours h
+SELECT s.id, TRUE, s.sandbox, 0, 0, 0, NULL, coalesce((SELECT h.last_attempt FROM stat_hours h
   WHERE h.organization_id = s.organization_id AND h.subject_id = s.id AND h.sandbox = s.sandbox ORDER BY h.hour DESC LIMIT 1), 0)
-FROM subscriptions s WHERE s.organization_id = @org AND @ids`
+FROM subscriptions s WHERE s.organization_id = @org AND @ids
+UNION ALL
+SELECT subject_id, FALSE, sandbox, hour, attempts, succeeded, NULL, last_attempt
+FROM stat_hours WHERE organization_id = @org AND @subjects AND sandbox IN (FALSE, TRUE) AND hour >= @from`
+
+// activityRow is a row of it.
+type activityRow struct {
+	ID                        uid
+	Itself, Sandbox           bool
+	Hour, Attempts, Succeeded int64
+	Outcomes                  []byte
+	LastAttempt               int64
+}
 
 // Activity says how subscriptions of an organization fared within the last hours, in the order of ids, by one statement for all. Those
 // that are not the organization's are left out; deleted ones are not.
@@ -86,52 +94,54 @@ func (s *Store) Activity(ctx context.Context, org models.ID, ids []models.ID, no
 		return nil, nil
 	}
 	first := hourOf(now) - (models.ActivityHours - 1)
-	var rows []struct {
-		ID                        uid
-		Sandbox                   bool
-		Hour, Attempts, Succeeded int64
-		Outcomes                  []byte
-		LastAttempt               int64
-	}
-	err := s.reader(ctx).Raw(activitySQL, map[string]any{"org": uid(org), "ids": s.dialect.idIn("s.id", ids), "from": first}).Scan(&rows).Error
+	var rows []activityRow
+	err := s.reader(ctx).Raw(activitySQL, map[string]any{
+		"org": uid(org), "ids": s.dialect.idIn("s.id", ids), "subjects": s.dialect.idIn("subject_id", ids),
+		"subscriptions": s.dialect.idIn("subscription_id", ids), "from": first,
+	}).Scan(&rows).Error
 	if err != nil {
 		return nil, wrap("read activity", err)
 	}
-	found := make(map[models.ID]*models.Activity, len(ids))
-	last := make(map[models.ID]int64, len(ids))
+	found, last := make(map[models.ID]*models.Activity, len(ids)), make(map[models.ID]int64, len(ids))
+	for i := range rows {
+		if r := &rows[i]; r.Itself {
+			found[models.ID(r.ID)] = newActivity(models.ID(r.ID), r.Sandbox, first)
+		}
+	}
 	for i := range rows {
 		r := &rows[i]
-		id := models.ID(r.ID)
-		a := found[id]
-		if a == nil {
-			a = newActivity(id, r.Sandbox, first)
-			found[id] = a
-		}
-		last[id] = max(last[id], r.LastAttempt)
-		place := r.Hour - first
-		if place < 0 || place >= models.ActivityHours {
+		a := found[models.ID(r.ID)]
+		if a == nil || a.Sandbox != r.Sandbox {
 			continue
 		}
-		if len(r.Outcomes) > 0 {
-			entry := tallies{}
-			if err := entry.addEntry(r.Outcomes); err != nil {
-				return nil, wrap("read activity", err)
-			}
-			r.Attempts, r.Succeeded = entry.sums()
+		last[a.SubscriptionID] = max(last[a.SubscriptionID], r.LastAttempt)
+		if err := r.addTo(a, r.Hour-first); err != nil {
+			return nil, wrap("read activity", err)
 		}
-		a.Hours[place].Succeeded += r.Succeeded
-		a.Hours[place].Failed += r.Attempts - r.Succeeded
 	}
 	var list []models.Activity
 	for _, id := range ids {
-		a := found[id]
-		if a == nil {
-			continue
+		if a := found[id]; a != nil {
+			a.LastAt, a.LastSuccess = parseLastAttempt(last[id])
+			list = append(list, *a)
 		}
-		a.LastAt, a.LastSuccess = parseLastAttempt(last[id])
-		list = append(list, *a)
 	}
 	return list, nil
+}
+
+// addTo counts the row in an hour of the activity, if it is one of these.
+func (r *activityRow) addTo(a *models.Activity, place int64) error {
+	if place < 0 || place >= models.ActivityHours {
+		return nil
+	}
+	entry := tallies{}
+	if err := entry.addEntry(r.Outcomes); err != nil {
+		return err
+	}
+	attempts, succeeded := entry.sums()
+	a.Hours[place].Succeeded += succeeded + r.Succeeded
+	a.Hours[place].Failed += attempts - succeeded + r.Attempts - r.Succeeded
+	return nil
 }
 
 func newActivity(id models.ID, sandbox bool, first int64) *models.Activity {

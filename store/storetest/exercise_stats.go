@@ -21,6 +21,7 @@ func statsTests() []exercise {
 		{"hours go when their time has come, and nothing else takes them", exerciseStatsRetention},
 		{"activity has the last hours and the last attempt", exerciseActivity},
 		{"what waits is counted", exerciseWaiting},
+		{"counting what waits ends at its bounds", exerciseWaitingBounds},
 	}
 }
 
@@ -73,10 +74,11 @@ func total(list []models.StatsBucket) *models.Counts {
 func exerciseStats(w *world) {
 	one, two, owner := w.subscribe(), w.subscribe(), w.register("a")
 	require.Empty(w, w.stats(w.everything(false)))
+	var batch []*models.Accepted
 	var results []models.Result
 	for i := range 150 { // more than a chunk on SQLite
 		a := owned(w.event(one, two), owner)
-		w.save(a)
+		batch = append(batch, a)
 		started := w.clock.Now().Add(-time.Duration(i) * time.Minute) // over several hours
 		ok, bad := succeeded(a.Deliveries[0], started), failed(a.Deliveries[1], started, started)
 		ok.Attempt.Timings.Total = time.Duration(i) * time.Millisecond
@@ -85,6 +87,7 @@ func exerciseStats(w *world) {
 		}
 		results = append(results, ok, bad)
 	}
+	w.save(batch...)
 	fencedOut := results[7]
 	fencedOut.Delivery.Owner++
 	require.Equal(w, []models.ID{fencedOut.Delivery.ID}, w.record(append(results[:7:7], append(results[8:], fencedOut)...)...))
@@ -124,16 +127,18 @@ func exerciseStatsFoldedBeside(w *world) {
 		stores = append(stores, w.open(), w.open())
 	}
 	owner := w.register("a")
+	var all []*models.Accepted
 	batches := make([][]models.Result, 60)
 	for i := range batches {
 		for range 5 {
 			a := owned(w.event(subs...), owner)
-			w.save(a)
+			all = append(all, a)
 			for _, d := range a.Deliveries {
 				batches[i] = append(batches[i], succeeded(d, w.clock.Now()))
 			}
 		}
 	}
+	w.save(all...)
 	var wg sync.WaitGroup
 	errs := make([]error, 2*len(stores))
 	for i, s := range stores {
@@ -165,9 +170,12 @@ func exerciseStatsFoldedBeside(w *world) {
 func exerciseStatsParts(w *world) {
 	sub, owner := w.subscribe(), w.register("a")
 	record := func(n int, took time.Duration, status int, reason models.Reason) {
+		var batch []*models.Accepted
 		for range n {
-			a := owned(w.event(sub), owner)
-			w.save(a)
+			batch = append(batch, owned(w.event(sub), owner))
+		}
+		w.save(batch...)
+		for _, a := range batch {
 			r := failed(a.Deliveries[0], w.clock.Now(), w.clock.Now())
 			r.Attempt.StatusCode, r.Attempt.Reason, r.Attempt.Success, r.Attempt.Timings.Total = status, reason, reason == "", took
 			if reason == "" {
@@ -375,4 +383,29 @@ func exerciseWaiting(w *world) {
 	foreign, err = w.Waiting(ctx, other.ID, nil, false)
 	require.NoError(w, err)
 	require.Zero(w, foreign)
+}
+
+func exerciseWaitingBounds(w *world) {
+	sub, parked := w.subscribe(), w.subscribe()
+	const fanOut = 100
+	var batch []*models.Accepted
+	for range models.MaxWaitingCount/fanOut + 1 {
+		batch = append(batch, w.event(slices.Repeat([]*models.Subscription{sub}, fanOut)...))
+	}
+	held := w.event(parked)
+	held.Deliveries[0].Status = models.StatusParked
+	w.save(append(batch, held)...)
+	got, err := w.Waiting(w.Context(), w.org.ID, nil, false)
+	require.NoError(w, err)
+	require.Equal(w, models.Waiting{Pending: models.MaxWaitingCount + 1, Parked: 1, Capped: true}, got)
+	ids := []models.ID{parked.ID}
+	for range models.MaxWaitingSubscriptions - 1 {
+		ids = append(ids, NewID())
+	}
+	got, err = w.Waiting(w.Context(), w.org.ID, ids, false)
+	require.NoError(w, err)
+	require.Equal(w, models.Waiting{Parked: 1}, got)
+	got, err = w.Waiting(w.Context(), w.org.ID, append(ids, NewID()), false)
+	require.NoError(w, err)
+	require.Equal(w, models.Waiting{Parked: 1, Capped: true}, got)
 }
