@@ -116,8 +116,10 @@ func TestCredentials(t *testing.T) {
 			}
 		}
 		for _, call := range []struct{ method, path, body string }{
-			{"GET", "/v1/webhooks?" + query.Encode(), ""}, {"GET", "/v1/webhooks/" + key + "?" + query.Encode(), ""},
-			{"DELETE", "/v1/webhooks/" + key + "?" + query.Encode(), ""}, {"DELETE", "/v1/webhooks?entity_key=a&" + query.Encode(), ""},
+			{"GET", "/v1/webhooks?" + query.Encode(), ""},
+			{"GET", "/v1/webhooks/" + key + "?" + query.Encode(), ""},
+			{"DELETE", "/v1/webhooks/" + key + "?" + query.Encode(), ""},
+			{"DELETE", "/v1/webhooks?entity_key=a&" + query.Encode(), ""},
 			{"GET", "/v1/webhook_callback_logs?" + query.Encode(), ""},
 			{"POST", "/v1/webhooks", webhookWith(`"entity_key":"a","callback":"https://a.test/"`)},
 		} {

@@ -29,18 +29,15 @@ func sentence(e *models.CallbackEntry) string {
 
 // failure is why a call failed.
 func failure(a *models.Attempt) string {
-	switch a.Reason {
-	case models.ReasonStatus:
+	if a.Reason == models.ReasonStatus {
 		text := "Received " + strconv.Itoa(a.StatusCode) + " response"
 		if a.StatusCode >= 300 && a.StatusCode < 400 {
 			text += ". Redirects are not followed"
 		}
 		return text
-	case models.ReasonTimeout, models.ReasonDNS, models.ReasonConnect, models.ReasonTLS, models.ReasonReset, models.ReasonProtocol,
-		models.ReasonTooManyRedirects, models.ReasonBadRedirect, models.ReasonBlockedAddress, models.ReasonInvalid:
-		if a.Detail != "" {
-			return capital(a.Detail)
-		}
+	}
+	if a.Detail != "" {
+		return capital(a.Detail)
 	}
 	return "Error: " + string(a.Reason)
 }

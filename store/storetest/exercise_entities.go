@@ -16,6 +16,7 @@ func entityTests() []exercise {
 		{"webhooks of entities have their own quota", entityWebhookQuota},
 		{"the callback log has two entries a call, in their order", callbackLog},
 		{"pages of the callback log cover everything once", callbackLogPages},
+		{"the callback log goes by when calls were, not by their deliveries", callbackLogOverTime},
 		{"a removed entity takes the callback log of its webhooks along", callbackLogRemoved},
 		{"a key is found by its id", func(w *world) {
 			k := w.key(w.org.ID)
@@ -201,10 +202,35 @@ func callbackLogPages(w *world) {
 		w.save(a)
 		w.call(owner, a.Deliveries[0], at.Add(time.Duration(i/2)*time.Millisecond), time.Duration(i)*time.Millisecond, i%2 == 0) // many at one instant
 	}
+	w.requirePages(8, 9)
+}
+
+// A page looks at few deliveries: not at those that ended before it, nor at those that were made after it, but at old ones that were called
+// since.
+func callbackLogOverTime(w *world) {
+	sub, owner := w.subscribe(pack("a")), w.register("a")
+	old := w.event(sub)
+	w.save(old)
+	w.call(owner, old.Deliveries[0], w.clock.Now(), time.Second, false)
+	for i := range 12 {
+		w.clock.Advance(2 * time.Minute)
+		a := w.event(sub)
+		w.save(a)
+		w.call(owner, a.Deliveries[0], w.clock.Now(), 50*time.Second, i%3 > 0)
+		if i == 4 || i == 9 {
+			w.call(owner, old.Deliveries[0], w.clock.Now().Add(time.Second), 30*time.Second, i == 9)
+		}
+	}
+	w.requirePages(2*15, 4)
+}
+
+// requirePages reads the whole log at once, which has so many entries, and then in pages of each size.
+func (w *world) requirePages(entries, most int) {
+	w.Helper()
 	all := w.logged(models.CallbackLogQuery{})
-	require.Len(w, all, 8)
+	require.Len(w, all, entries)
 	require.True(w, slices.IsSortedFunc(all, func(a, b models.CallbackEntry) int { return bytes.Compare(a.Place.Bytes(), b.Place.Bytes()) }))
-	for limit := 1; limit <= 9; limit++ {
+	for limit := 1; limit <= most; limit++ {
 		var got []models.CallbackEntry
 		place := models.CallbackPlace{}
 		for {
