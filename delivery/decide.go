@@ -63,7 +63,8 @@ func Decide(d models.Delivery, s *models.Subscription, a models.Attempt, p Polic
 	return r
 }
 
-// DecideProbe says what a probe does to its delivery: success delivers, and a failure parks it again where it was, without counting.
+// DecideProbe says what a probe does to its delivery: success delivers, and a failure parks it again where it was, without counting, or
+// lets it wait there where the subscription was resumed meanwhile.
 // Where the endpoint answered, the delivery goes behind the others, because it may be the delivery that the receiver can't take, and the
 // next probe is to be made with another.
 func DecideProbe(d models.Delivery, s *models.Subscription, a models.Attempt, now time.Time) models.Result {
@@ -79,6 +80,9 @@ func DecideProbe(d models.Delivery, s *models.Subscription, a models.Attempt, no
 	r.Status, r.DueAt, r.Owed = models.StatusParked, d.DueAt, d.Owed
 	if a.Reason == models.ReasonStatus {
 		r.DueAt = now
+	}
+	if !s.Suspended() {
+		r.Status = models.StatusPending // somebody has resumed it
 	}
 	return r
 }
@@ -96,6 +100,9 @@ func wentBack(r models.Result, s *models.Subscription) models.Result {
 		if reason, stopped := after.Stopped(s); stopped {
 			r.Status, r.DueAt, r.Owed, r.Reason = models.StatusCanceled, time.Time{}, false, reason
 		}
+	}
+	if r.Status == models.StatusParked && !s.Suspended() {
+		r.Status = models.StatusPending // its place is in the queue again
 	}
 	return r
 }

@@ -233,6 +233,8 @@ func TestAFailureOnDemandGoesBack(t *testing.T) {
 	policy := Policy{Schedule: []time.Duration{time.Minute}}
 	due := now.Add(time.Hour)
 	live := &models.Subscription{Enabled: true, AutoRetry: true, StoppedBelow: 3}
+	held := &models.Subscription{Enabled: true, AutoRetry: true, SuspendedAt: now}
+	stopped := &models.Subscription{Enabled: true, AutoRetry: true, StoppedBelow: 4}
 	disabled, deleted := &models.Subscription{AutoRetry: true}, &models.Subscription{Enabled: true, DeletedAt: now}
 	for name, c := range map[string]struct {
 		back   models.Back
@@ -244,9 +246,11 @@ func TestAFailureOnDemandGoesBack(t *testing.T) {
 		"delivered":         {models.Back{Status: models.StatusDelivered}, live, models.StatusDelivered, ""},
 		"canceled":          {models.Back{Status: models.StatusCanceled, Reason: models.ReasonDisabled}, live, models.StatusCanceled, models.ReasonDisabled},
 		"retrying":          {models.Back{Status: models.StatusRetrying, DueAt: due, Owed: true}, live, models.StatusRetrying, models.ReasonStatus},
-		"parked":            {models.Back{Status: models.StatusParked}, live, models.StatusParked, models.ReasonStatus},
+		"parked":            {models.Back{Status: models.StatusParked}, held, models.StatusParked, models.ReasonStatus},
+		"parked, resumed":   {models.Back{Status: models.StatusParked}, live, models.StatusPending, models.ReasonStatus},
 		"retrying, deleted": {models.Back{Status: models.StatusRetrying, DueAt: due}, deleted, models.StatusCanceled, models.ReasonDeleted},
 		"retrying, stopped": {models.Back{Status: models.StatusRetrying, DueAt: due}, disabled, models.StatusCanceled, models.ReasonDisabled},
+		"retrying, before":  {models.Back{Status: models.StatusRetrying, DueAt: due}, stopped, models.StatusCanceled, models.ReasonDisabled},
 		"failed, stopped":   {models.Back{Status: models.StatusFailed}, disabled, models.StatusFailed, models.ReasonStatus},
 	} {
 		d := models.Delivery{SubscriptionVersion: 3, Attempts: 2, Back: &c.back}

@@ -65,6 +65,9 @@ func TestADrainFallsBack(t *testing.T) {
 			require.True(t, c.relapse, "the drain has ended")
 		}
 	}
+	d.outflows[id] = &outflow{window: 4, well: 3}
+	d.drained(&task{job: *job}, well, &models.Subscription{Enabled: true, MaxInFlight: 5})
+	require.Equal(t, 5, d.outflows[id].window, "at most what the endpoint may have in flight")
 	d.outflows[id] = &outflow{window: 16, bad: 2}
 	require.False(t, d.relapses(&models.Job{Delivery: job.Delivery}, bad), "what is published beside it")
 	d.o.Suspend.After = 0

@@ -1,6 +1,8 @@
 package storetest
 
 import (
+	"context"
+	"database/sql"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -14,6 +16,7 @@ func removalTests() []exercise {
 		{"an entity goes with the replays of its events", entityRemovedWithReplays},
 		{"a payload goes with what replays sent of it", payloadExpungedWithReplays},
 		{"what had ended stays what it was", removalKeepsTheEnd},
+		{"an event that is being sent again is come back for", removalPassesReplays},
 	}
 }
 
@@ -105,4 +108,32 @@ func removalKeepsTheEnd(w *world) {
 	require.Len(w, w.record(succeeded(inHand, w.clock.Now())), 1, "the call under way leaves no trace")
 	require.Empty(w, w.claim(owner, models.Want{SubscriptionID: sub.ID, Limit: 10}))
 	require.True(w, w.ledger().Balanced())
+}
+
+// removalPassesReplays holds an event as a replay does until it commits: were it removed meanwhile, the replay would have no event. On
+// SQLite there is one writer.
+func removalPassesReplays(w *world) {
+	if w.Dialect() == "sqlite" {
+		return
+	}
+	a := of("pack", w.event(w.subscribe()))
+	w.save(a)
+	db, err := sql.Open("pgx", w.url)
+	require.NoError(w, err)
+	defer func() { require.NoError(w, db.Close()) }()
+	tx, err := db.BeginTx(w.Context(), nil)
+	require.NoError(w, err)
+	_, err = tx.ExecContext(w.Context(), "SELECT 1 FROM events WHERE ref = $1 FOR UPDATE", a.Event.Ref.String())
+	require.NoError(w, err)
+	ctx, cancel := context.WithTimeout(w.Context(), 20*time.Second) // where it waits for ever
+	defer cancel()
+	job, err := w.RemoveEntity(ctx, w.org.ID, "pack", w.clock.Now(), time.Minute)
+	require.NoError(w, err)
+	require.False(w, job.Done)
+	require.Zero(w, job.Deliveries)
+	require.NoError(w, tx.Rollback())
+	job, err = w.RemoveEntity(ctx, w.org.ID, "pack", w.clock.Now(), time.Minute)
+	require.NoError(w, err)
+	require.True(w, job.Done)
+	require.EqualValues(w, 1, job.Events)
 }
