@@ -111,7 +111,7 @@ func (s *Store) SubscriptionsTo(
 	}
 	list := make([]*models.Subscription, len(rows))
 	for i := range rows {
-		rows[i].State.Secret, rows[i].State.Headers = nil, nil
+		rows[i].State.Secret, rows[i].State.Headers, rows[i].Rotation = nil, nil, rotationRow{}
 		if list[i], err = s.current(&rows[i]); err != nil {
 			return nil, wrap("list subscriptions of an endpoint", err)
 		}
