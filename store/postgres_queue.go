@@ -107,7 +107,7 @@ WITH u AS (
 ), h AS (
   INSERT INTO stat_entries (organization_id, subscription_id, sandbox, hour, last_attempt, outcomes)
   SELECT organization_id, subscription_id, sandbox, started_at / 3600000, max(started_at * 2 + success::int), string_agg(outcome, '')
-  FROM u WHERE sent = 1 GROUP BY organization_id, subscription_id, sandbox, started_at / 3600000
+  FROM u WHERE outcome <> '' GROUP BY organization_id, subscription_id, sandbox, started_at / 3600000
 )
 SELECT count(*), CASE WHEN count(*) < $30 THEN array_agg(place) END FROM u`
 

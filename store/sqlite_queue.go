@@ -170,6 +170,9 @@ type tallyGroup struct {
 
 // add counts a result whose attempt is at a place. Most batches have few groups, and those of one subscription come together.
 func (b *tallied) add(r *models.Result, place int) {
+	if !counted(r) {
+		return
+	}
 	d, hour, last := &r.Delivery, hourOf(r.Attempt.StartedAt), lastAttempt(r.Attempt)
 	i := slices.IndexFunc(*b, func(g tallyGroup) bool {
 		return g.hour == hour && g.sub == d.SubscriptionID && g.sandbox == d.Sandbox && g.org == d.OrganizationID

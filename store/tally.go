@@ -125,16 +125,19 @@ func lastAttempt(a *models.Attempt) int64 {
 
 func parseLastAttempt(last int64) (at time.Time, success bool) { return instant(last / 2), last%2 == 1 }
 
-// outcomeColumn has the tallies of results, each in a slice of its own; those of results without an attempt say nothing and go nowhere.
+// counted reports whether a result goes into the statistics: it has an attempt, and not of a test, which says nothing of what the endpoint does
+// with events.
+func counted(r *models.Result) bool { return r.Attempt != nil && !r.Delivery.Test() }
+
+// outcomeColumn has the tallies of results, each in a slice of its own, which is empty for what does not count.
 func outcomeColumn(rs []models.Result) [][]byte {
 	all, list := make([]byte, 0, len(rs)*tallySize), make([][]byte, len(rs))
 	for i := range rs {
-		t := tally(0)
-		if rs[i].Attempt != nil {
-			t = tallyOf(&rs[i])
+		from := len(all)
+		if counted(&rs[i]) {
+			all = tallyOf(&rs[i]).append(all)
 		}
-		all = t.append(all)
-		list[i] = all[i*tallySize:]
+		list[i] = all[from:]
 	}
 	return list
 }

@@ -211,8 +211,11 @@ func exerciseStatsBounds(w *world) {
 		require.Empty(w, w.record(succeeded(a.Deliveries[0], w.clock.Now())))
 	}
 	tried(one, false)
-	tried(one, true) // a test
+	tried(one, true)
 	tried(two, false)
+	test := owned(w.test(one), owner)
+	w.save(test)
+	require.Empty(w, w.record(succeeded(test.Deliveries[0], w.clock.Now()))) // counts nowhere
 	require.NoError(w, w.DeleteSubscription(ctx, w.org.ID, two.ID, models.ID{}, w.clock.Now()))
 	other := w.organization("other")
 	for range 2 {
@@ -296,7 +299,7 @@ func exerciseActivity(w *world) {
 	tried(busy, false, false)
 	w.clock.Advance(2 * time.Hour)
 	inSandbox := tried(sandbox, true, true)
-	tried(busy, false, true) // a test says nothing of production
+	tried(busy, false, true) // the sandbox says nothing of production
 	last := tried(busy, true, false)
 	now := w.clock.Now()
 	for range 2 {
