@@ -32,6 +32,7 @@ type memory struct {
 
 	keys  map[[32]byte]models.APIKey
 	subs  []*models.Subscription
+	audit []models.AuditEntry
 	calls int
 	fault error
 }
@@ -81,6 +82,17 @@ func (m *memory) Subscriptions(_ context.Context, org models.ID, _ *bool) (out [
 
 func (m *memory) DeleteSubscription(_ context.Context, _, id, _ models.ID, _ time.Time) error {
 	m.subs = slices.DeleteFunc(m.subs, func(s *models.Subscription) bool { return s.ID == id })
+	return nil
+}
+
+func (m *memory) BeginAudit(_ context.Context, e models.AuditEntry) error {
+	m.audit = append(m.audit, e)
+	return nil
+}
+
+// FinishAudit ends the newest entry, since nothing here acts at a time.
+func (m *memory) FinishAudit(_ context.Context, e models.AuditEntry) error {
+	m.audit[len(m.audit)-1] = e
 	return nil
 }
 
@@ -279,4 +291,35 @@ func TestListDocumentsShowsACall(t *testing.T) {
 	call := list()
 	require.Equal(t, "TEMPLATE_USED", call["event"])
 	require.Equal(t, "https://hooks.zapier.test/1", call["webhookEndpoint"])
+}
+
+// TestActsAreEntered covers that what Zapier does is in the audit log as an act of the key.
+func TestActsAreEntered(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	key, reader := w.key(1, models.RoleManager, models.Production), w.key(1, models.RoleReader, models.Production)
+	const good = `{"webhookUrl":"https://hooks.zapier.test/1","eventTrigger":"DOCUMENT_SIGNED"}`
+	w.refused("POST", "subscribe", "hk_live_unknown", good, 401)
+	w.call("GET", "list-documents", key, "", 200, nil)
+	require.Empty(t, w.store.audit, "nobody did anything")
+
+	var hook struct{ ID string }
+	w.call("POST", "subscribe", key, good, 200, &hook)
+	w.refused("POST", "subscribe", key, `{}`, 400)
+	w.refused("POST", "unsubscribe", reader, `{"webhookId":"`+hook.ID+`"}`, 401)
+	w.call("DELETE", "unsubscribe", key, `{"webhookId":"`+hook.ID+`"}`, 200, nil)
+	w.refused("POST", "unsubscribe", key, `{"webhookId":"`+hook.ID+`"}`, 400)
+	manager, other := w.store.keys[handlers.HashKey(key)].ID, w.store.keys[handlers.HashKey(reader)].ID
+	for i, want := range []models.AuditEntry{
+		{Action: "webhook.create", ObjectID: hook.ID, Actor: models.Actor{KeyID: manager}, AuditResult: models.AuditResult{Outcome: models.AuditDone, Status: 200}},
+		{Action: "webhook.create", Actor: models.Actor{KeyID: manager}, AuditResult: models.AuditResult{Outcome: models.AuditRefused, Status: 400, Reason: "validation.error"}},
+		{Action: "webhook.delete", Actor: models.Actor{KeyID: other}, AuditResult: models.AuditResult{Outcome: models.AuditRefused, Status: 401, Reason: "access.forbidden"}},
+		{Action: "webhook.delete", ObjectID: hook.ID, Actor: models.Actor{KeyID: manager}, AuditResult: models.AuditResult{Outcome: models.AuditDone, Status: 200}},
+		{Action: "webhook.delete", ObjectID: hook.ID, Actor: models.Actor{KeyID: manager}, AuditResult: models.AuditResult{Outcome: models.AuditRefused, Status: 400, Reason: "resource.not_found"}},
+	} {
+		got := w.store.audit[i]
+		want.ID, want.OrganizationID, want.At, want.RequestID, want.Actor.Kind = got.ID, models.ID{1}, noon, got.RequestID, models.ActorKey
+		require.Equal(t, want, got, i)
+	}
+	require.Len(t, w.store.audit, 5)
 }
