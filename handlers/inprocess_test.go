@@ -56,7 +56,7 @@ func TestPagesAreMounted(t *testing.T) {
 			}), nil
 		}
 	})
-	require.Same(t, w.handler, surface)
+	require.Same(t, w.engine, surface)
 	require.NotEmpty(t, w.call("GET", "/developers/some/page", "", "").is(200).header.Get(headerRequestID))
 	w.call("GET", "/developers/broken", "", "").is(500)
 	require.Equal(t, "/developers/", w.call("GET", "/", "", "").is(303).header.Get("Location"))

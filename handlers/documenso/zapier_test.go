@@ -19,6 +19,7 @@ import (
 	"hookrouter/catalogue"
 	"hookrouter/delivery/format"
 	"hookrouter/handlers"
+	"hookrouter/handlers/openapi/openapitest"
 	"hookrouter/models"
 	"hookrouter/sandbox"
 )
@@ -137,8 +138,7 @@ func setup(t *testing.T) *world {
 		return models.ID{6: 0x70, 8: 0x80, 15: n}
 	}
 	box := sandbox.New(newID, now)
-	var err error
-	w.handler, err = handlers.New(handlers.Options{
+	engine, err := handlers.New(handlers.Options{
 		Types: catalogue.NewBook(nil), Samples: box, Scenarios: box, InboxAddress: func(string) string { return "" },
 		VerdictOf: func(*models.Subscription, http.Header, []byte) models.Verdict { return models.VerdictUnknown },
 		Accepter:  w.store, Store: w.store, Rules: w.store, Endpoints: w.store, NewID: newID, Now: now,
@@ -152,6 +152,7 @@ func setup(t *testing.T) *world {
 		Guests: []func(*handlers.Core) handlers.Surface{Surface},
 	})
 	require.NoError(t, err)
+	w.handler = openapitest.Conform(t, engine)
 	return w
 }
 

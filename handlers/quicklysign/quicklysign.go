@@ -95,8 +95,8 @@ func (s *surface) routes() []handlers.Route {
 				handlers.Route{Method: http.MethodPost, Path: path, Handle: s.create(n), Does: "webhook.create"},
 				handlers.Route{Method: http.MethodGet, Path: path, Handle: s.list(n)},
 				handlers.Route{Method: http.MethodDelete, Path: path, Handle: s.removeOf(n), Does: "entity.delete_webhooks"},
-				handlers.Route{Method: http.MethodGet, Path: path + "/:key", Handle: s.get(n)},
-				handlers.Route{Method: http.MethodDelete, Path: path + "/:key", Handle: s.remove(n), Does: "webhook.delete"},
+				handlers.Route{Method: http.MethodGet, Path: path + "/:webhook", Handle: s.get(n)},
+				handlers.Route{Method: http.MethodDelete, Path: path + "/:webhook", Handle: s.remove(n), Does: "webhook.delete"},
 			)
 		}
 	}

@@ -140,7 +140,7 @@ func (s *surface) get(n names) handlers.Func {
 // named is the webhook that the path names, if the caller may see it.
 func (s *surface) named(c *gin.Context, n names, call *call) (*models.Subscription, error) {
 	missing := models.Errorf(models.CodeNotFound, "There is no %s with this key.", n.one)
-	id, ok := models.ParseKey(c.Param("key"))
+	id, ok := models.ParseKey(c.Param("webhook"))
 	if !ok {
 		return nil, missing
 	}
