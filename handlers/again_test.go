@@ -108,7 +108,7 @@ func TestJobInput(t *testing.T) {
 	require.Equal(t, 2, started)
 	require.Equal(t, "canceled", job["status"])
 	require.Equal(t, 7.0, job["rate_per_second"])
-	require.Equal(t, Millis(w.clock), job["to"], "now at the latest")
+	require.Equal(t, millis(w.clock), job["to"], "now at the latest")
 	require.Equal(t, "running", job["state"])
 	w.call("POST", "/v3/webhooks/"+ids["webhook"]+"/backfill", key, `{}`).invalid()
 	w.call("PATCH", "/v3/webhooks/"+ids["webhook"], key, `{"enabled":false}`).is(200)

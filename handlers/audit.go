@@ -162,7 +162,7 @@ type auditOutput struct {
 
 func showAudit(e models.AuditEntry) auditOutput {
 	return auditOutput{
-		ID: e.ID, At: Millis(e.At), OrganizationID: optional(e.OrganizationID), Actor: e.Actor.Kind, KeyID: optional(e.Actor.KeyID),
+		ID: e.ID, At: millis(e.At), OrganizationID: optional(e.OrganizationID), Actor: e.Actor.Kind, KeyID: optional(e.Actor.KeyID),
 		KeyHint: optional(e.Actor.KeyHint), Action: e.Action, ObjectID: optional(e.ObjectID), RequestID: optional(e.RequestID),
 		Outcome: e.Outcome, Status: optional(e.Status), Reason: optional(e.Reason),
 	}

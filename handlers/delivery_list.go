@@ -82,7 +82,7 @@ func showDelivery(d models.Delivery) deliveryOutput {
 		ID: d.ID, EventID: d.EventID, EventName: d.EventName, Sandbox: d.Sandbox, Test: d.Test(), SubscriptionID: d.SubscriptionID,
 		SubscriptionVersion: d.SubscriptionVersion, Status: d.Status, AttemptCount: d.Attempts, OnDemand: d.Back != nil, Replay: d.Replay,
 		ReplayOf: optional(d.ReplayOf), Reason: optional(d.Reason),
-		CreatedAt: Millis(d.CreatedAt), UpdatedAt: shown(d.UpdatedAt),
+		CreatedAt: millis(d.CreatedAt), UpdatedAt: shown(d.UpdatedAt),
 	}
 	if d.Status == models.StatusPending || d.Status == models.StatusRetrying {
 		out.NextAttemptAt = shown(d.DueAt)
@@ -92,7 +92,7 @@ func showDelivery(d models.Delivery) deliveryOutput {
 
 func showAttempt(at models.Attempt) attemptOutput {
 	out := attemptOutput{
-		Number: at.Number, StartedAt: Millis(at.StartedAt), Success: at.Success, Reason: optional(at.Reason),
+		Number: at.Number, StartedAt: millis(at.StartedAt), Success: at.Success, Reason: optional(at.Reason),
 		Detail: optional(at.Detail), Endpoint: at.Endpoint, Redirects: at.Redirects,
 		Request: requestOutput{headerLines(at.RequestHeaders)}, RetryAfter: optional(at.RetryAfter.Seconds()),
 		Timings: timingsOutput{

@@ -112,7 +112,7 @@ func (a *api) dryRun(c *gin.Context, key *models.APIKey) error {
 	if err != nil {
 		return err
 	}
-	out.Searched = searchedOutput{Millis(seen.Since), seen.Events, seen.Complete}
+	out.Searched = searchedOutput{millis(seen.Since), seen.Events, seen.Complete}
 	out.Patterns = patternsSeen(t.after.Events, seen)
 	if t.before != nil {
 		out.Changes = changesBetween(t.before, t.after)

@@ -42,7 +42,7 @@ func (a *api) removeEntity(c *gin.Context, key *models.APIKey) error {
 		job.RequestedAt = now
 	}
 	WriteJSON(c, status, removalOutput{
-		EntityKey: job.EntityKey, Status: word, RequestedAt: Seconds(job.RequestedAt), Events: job.Events, Deliveries: job.Deliveries,
+		EntityKey: job.EntityKey, Status: word, RequestedAt: seconds(job.RequestedAt), Events: job.Events, Deliveries: job.Deliveries,
 		Canceled: job.Canceled,
 	})
 	return nil

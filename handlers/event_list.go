@@ -27,8 +27,8 @@ type eventOutput struct {
 
 func showEvent(e *models.Event) eventOutput {
 	return eventOutput{
-		ID: e.ID, Name: e.Name, Time: Millis(e.Time), Sandbox: e.Sandbox, Test: e.Test(), Scope: optional(e.Scope),
-		WorkspaceID: optional(e.WorkspaceID), EntityKey: optional(e.EntityKey), ParentKey: optional(e.EntityParentKey), Matched: e.Matched, CreatedAt: Millis(e.AcceptedAt),
+		ID: e.ID, Name: e.Name, Time: millis(e.Time), Sandbox: e.Sandbox, Test: e.Test(), Scope: optional(e.Scope),
+		WorkspaceID: optional(e.WorkspaceID), EntityKey: optional(e.EntityKey), ParentKey: optional(e.EntityParentKey), Matched: e.Matched, CreatedAt: millis(e.AcceptedAt),
 	}
 }
 

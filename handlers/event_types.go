@@ -42,7 +42,7 @@ func optionalTime(t time.Time) *string {
 	if t.IsZero() {
 		return nil
 	}
-	s := Seconds(t)
+	s := seconds(t)
 	return &s
 }
 

@@ -30,7 +30,7 @@ func TestPublishing(t *testing.T) {
 	require.Equal(t, w.org, e.OrganizationID)
 	require.False(t, e.Chosen)
 	require.Zero(t, e.Fingerprint)
-	require.Equal(t, "2026-05-04T10:00:07.123Z", Millis(e.Time), "the default is now, to the millisecond")
+	require.Equal(t, "2026-05-04T10:00:07.123Z", millis(e.Time), "the default is now, to the millisecond")
 	require.Zero(t, e.Time.Nanosecond()%1e6)
 }
 
@@ -47,7 +47,7 @@ func TestPublishingWithEverything(t *testing.T) {
 	require.Equal(t, "9a93d3b5-fb3b-4abf-9e70-26315b33506c", e.ID.String())
 	require.True(t, e.Chosen)
 	require.NotEqual(t, e.ID, e.Ref)
-	require.Equal(t, "2024-01-18T22:59:00Z", Seconds(e.Time))
+	require.Equal(t, "2024-01-18T22:59:00Z", seconds(e.Time))
 	require.True(t, e.Sandbox)
 	require.Equal(t, "hubspot_integration", e.Scope)
 	require.Equal(t, "5b0a3c9e-3a0e-4a52-9c06-6b0a2a1f7d11", e.WorkspaceID.String())
@@ -69,7 +69,7 @@ func TestNullIsTheSameAsAbsent(t *testing.T) {
 	e := w.store.events[0]
 	require.False(t, e.Chosen)
 	require.Zero(t, e.WorkspaceID)
-	require.Equal(t, Seconds(w.clock), Seconds(e.Time))
+	require.Equal(t, seconds(w.clock), seconds(e.Time))
 }
 
 func TestEventTimes(t *testing.T) {
@@ -92,7 +92,7 @@ func TestEventTimes(t *testing.T) {
 			continue
 		}
 		a.is(202)
-		require.Equal(t, want, Seconds(w.store.events[len(w.store.events)-1].Time), given)
+		require.Equal(t, want, seconds(w.store.events[len(w.store.events)-1].Time), given)
 	}
 }
 

@@ -82,7 +82,7 @@ func detailOf(rule models.Mismatch, s *models.Subscription, e *models.Event) str
 	case models.MismatchCreatedLater:
 		return "The subscription was created after the event was accepted."
 	case models.MismatchDeletedBefore:
-		return "The subscription had been deleted at " + Millis(s.DeletedAt) + "."
+		return "The subscription had been deleted at " + millis(s.DeletedAt) + "."
 	case models.MismatchDisabled:
 		return "The subscription was disabled."
 	case models.MismatchSandbox:

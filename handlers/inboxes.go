@@ -62,7 +62,7 @@ func (a *api) showInbox(b models.Inbox) inboxOutput {
 	return inboxOutput{
 		ID: b.ID, Name: b.Name, URL: a.InboxAddress(b.Token), Mode: b.Behavior.Mode, Status: b.Behavior.Status,
 		Delay: b.Behavior.Delay.Milliseconds(), FailFirst: b.Behavior.FailFirst, FailStatus: b.Behavior.FailStatus,
-		RedirectTo: optional(b.Behavior.RedirectTo), Received: b.Received, CreatedAt: Millis(b.CreatedAt), ExpiresAt: Millis(b.ExpiresAt),
+		RedirectTo: optional(b.Behavior.RedirectTo), Received: b.Received, CreatedAt: millis(b.CreatedAt), ExpiresAt: millis(b.ExpiresAt),
 	}
 }
 
@@ -174,7 +174,7 @@ type inboxRequestOutput struct {
 // credentials.
 func (a *api) showRequest(r models.InboxRequest, role models.Role) inboxRequestOutput {
 	out := inboxRequestOutput{
-		Number: r.Number, ReceivedAt: Millis(r.ReceivedAt), Method: r.Method, Headers: headerLines(r.Headers), Body: string(r.Body),
+		Number: r.Number, ReceivedAt: millis(r.ReceivedAt), Method: r.Method, Headers: headerLines(r.Headers), Body: string(r.Body),
 		Encoding: "utf-8", Truncated: r.Truncated, DeliveryID: optional(r.DeliveryID), Signature: r.Signature,
 	}
 	if !utf8.Valid(r.Body) {

@@ -35,8 +35,8 @@ type jobOutput struct {
 func showJob(r models.Resend) jobOutput {
 	out := jobOutput{
 		ID: r.ID, Kind: r.Kind, State: r.State, Sandbox: r.Sandbox, SubscriptionID: optional(r.SubscriptionID), Status: optional(r.Status),
-		EventName: optional(r.EventName), From: Millis(r.From), To: Millis(r.To), RatePerSecond: r.RatePerSecond, Sent: r.Sent,
-		Skipped: r.Skipped, CreatedAt: Millis(r.CreatedAt), UpdatedAt: shown(r.UpdatedAt), EndedAt: shown(r.EndedAt),
+		EventName: optional(r.EventName), From: millis(r.From), To: millis(r.To), RatePerSecond: r.RatePerSecond, Sent: r.Sent,
+		Skipped: r.Skipped, CreatedAt: millis(r.CreatedAt), UpdatedAt: shown(r.UpdatedAt), EndedAt: shown(r.EndedAt),
 	}
 	if !r.Position.IsZero() {
 		out.ReachedAt = shown(r.Position.Time())
@@ -217,7 +217,7 @@ func (a *api) startJob(c *gin.Context, key *models.APIKey, in *jobInput, r model
 		out.Sample = append(out.Sample, showDelivery(d))
 	}
 	for _, e := range p.Events {
-		out.Sample = append(out.Sample, eventHeadOutput{e.ID, e.Name, Millis(e.AcceptedAt)})
+		out.Sample = append(out.Sample, eventHeadOutput{e.ID, e.Name, millis(e.AcceptedAt)})
 	}
 	WriteJSON(c, http.StatusOK, out)
 	return nil

@@ -37,9 +37,9 @@ type KeyOutput struct {
 
 // ShowKey is a key without its text.
 func ShowKey(k models.APIKey) KeyOutput {
-	out := KeyOutput{ID: k.ID, Hint: k.Hint, Name: k.Name, Role: k.Role, Environment: k.Environment, CreatedAt: Seconds(k.CreatedAt)}
+	out := KeyOutput{ID: k.ID, Hint: k.Hint, Name: k.Name, Role: k.Role, Environment: k.Environment, CreatedAt: seconds(k.CreatedAt)}
 	if !k.RevokedAt.IsZero() {
-		out.RevokedAt = optional(Seconds(k.RevokedAt))
+		out.RevokedAt = optional(seconds(k.RevokedAt))
 	}
 	return out
 }

@@ -51,12 +51,12 @@ func (a *api) retryPlan(c *gin.Context, key *models.APIKey) error {
 	}
 	plan := a.Planner.RetryPlan(s, o)
 	out := retryPlanOutput{
-		From: Millis(o.Start), Until: shown(o.End), Status: plan.Status, Reason: optional(plan.Reason), Jitter: plan.Jitter,
+		From: millis(o.Start), Until: shown(o.End), Status: plan.Status, Reason: optional(plan.Reason), Jitter: plan.Jitter,
 		Attempts: make([]plannedAttemptOutput, 0, len(plan.Attempts)),
 	}
 	for _, p := range plan.Attempts {
 		out.Attempts = append(out.Attempts, plannedAttemptOutput{
-			Number: p.Number, At: shown(p.At), Earliest: Millis(p.Earliest), Latest: Millis(p.Latest), Success: p.Succeeds, Certain: p.Certain,
+			Number: p.Number, At: shown(p.At), Earliest: millis(p.Earliest), Latest: millis(p.Latest), Success: p.Succeeds, Certain: p.Certain,
 		})
 		if p.Succeeds && !p.At.IsZero() {
 			out.DeliveredAt = shown(p.At)

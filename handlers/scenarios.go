@@ -175,7 +175,7 @@ func (a *api) runScenario(c *gin.Context, key *models.APIKey) error {
 		if !at[i].After(begin) {
 			first = i + 1
 		}
-		out.Events = append(out.Events, runEventOutput{e.ID, e.Name, Millis(at[i])})
+		out.Events = append(out.Events, runEventOutput{e.ID, e.Name, millis(at[i])})
 	}
 	if err := a.play(c, events, at, first); err != nil {
 		return err

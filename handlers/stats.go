@@ -166,7 +166,7 @@ func (a *api) statsOf(c *gin.Context, ask models.StatsQuery) (statsOutput, error
 		return statsOutput{}, err
 	}
 	out := statsOutput{
-		Sandbox: ask.Sandbox, From: Seconds(ask.From), To: Seconds(ask.To), Interval: intervalName(ask.Interval),
+		Sandbox: ask.Sandbox, From: seconds(ask.From), To: seconds(ask.To), Interval: intervalName(ask.Interval),
 		Waiting:   showWaiting(waiting),
 		Intervals: make([]intervalOutput, 0, int(ask.To.Sub(ask.From)/ask.Interval)),
 	}
@@ -177,7 +177,7 @@ func (a *api) statsOf(c *gin.Context, ask models.StatsQuery) (statsOutput, error
 			counts, buckets = buckets[0].Counts, buckets[1:]
 			total.Merge(counts)
 		}
-		out.Intervals = append(out.Intervals, intervalOutput{At: Seconds(at), countsOutput: showCounts(counts)})
+		out.Intervals = append(out.Intervals, intervalOutput{At: seconds(at), countsOutput: showCounts(counts)})
 	}
 	out.Total = showCounts(total)
 	return out, nil
@@ -293,7 +293,7 @@ func showWaiting(w models.Waiting) waitingOutput {
 		Pending: w.Pending, Retrying: w.Retrying, Parked: w.Parked, Capped: w.Capped, NextRetries: make([]nextRetryOutput, len(w.NextRetries)),
 	}
 	for i, r := range w.NextRetries {
-		out.NextRetries[i] = nextRetryOutput{At: Millis(r.At), Count: r.Count}
+		out.NextRetries[i] = nextRetryOutput{At: millis(r.At), Count: r.Count}
 	}
 	return out
 }
@@ -302,13 +302,13 @@ func showLast(a *models.Activity) *lastOutput {
 	if a.LastAt.IsZero() {
 		return nil
 	}
-	return &lastOutput{At: Millis(a.LastAt), Success: a.LastSuccess}
+	return &lastOutput{At: millis(a.LastAt), Success: a.LastSuccess}
 }
 
 func showActivity(a *models.Activity) activityOutput {
 	out := activityOutput{SubscriptionID: a.SubscriptionID, LastAttempt: showLast(a), Hours: make([]activityHourOutput, len(a.Hours))}
 	for i, h := range a.Hours {
-		out.Hours[i] = activityHourOutput{At: Seconds(h.At), Succeeded: h.Succeeded, Failed: h.Failed}
+		out.Hours[i] = activityHourOutput{At: seconds(h.At), Succeeded: h.Succeeded, Failed: h.Failed}
 	}
 	return out
 }

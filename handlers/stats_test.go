@@ -106,7 +106,7 @@ func TestStatsPeriods(t *testing.T) {
 		got := w.call("GET", "/v3/stats"+query, key, "").is(200).json()
 		require.Equal(t, want, [2]string{got["from"].(string), got["to"].(string)}, query)
 		asked := w.store.asked[len(w.store.asked)-1]
-		require.Equal(t, want, [2]string{Seconds(asked.From), Seconds(asked.To)}, query)
+		require.Equal(t, want, [2]string{seconds(asked.From), seconds(asked.To)}, query)
 		require.Len(t, got["intervals"], int(asked.To.Sub(asked.From)/asked.Interval), query)
 	}
 	id := w.webhook(key, nil)

@@ -39,21 +39,27 @@ func eventTime(v jsontext.Value) (time.Time, bool) {
 // sane keeps to what every receiver's clock and the four digits of a year in RFC 3339 can say.
 func sane(t time.Time) bool { return t.Unix() >= 0 && t.UTC().Year() <= 9999 }
 
-// Seconds is the format of the times of /v3/webhooks. It has no fraction, because generated clients of the vendor's API parse it
+// seconds is the format of the times of /v3/webhooks. It has no fraction, because generated clients of the vendor's API parse it
 // with a fixed format.
-func Seconds(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+func seconds(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
 const millisecondLayout = "2006-01-02T15:04:05.000Z"
 
-// Millis is the format of all other times: RFC 3339 with milliseconds.
-func Millis(t time.Time) string { return t.UTC().Format(millisecondLayout) }
+// millis is the format of all other times: RFC 3339 with milliseconds.
+func millis(t time.Time) string { return t.UTC().Format(millisecondLayout) }
+
+// Seconds is RFC 3339 without a fraction, for other surfaces.
+func Seconds(t time.Time) string { return seconds(t) }
+
+// Millis is RFC 3339 with milliseconds, for other surfaces.
+func Millis(t time.Time) string { return millis(t) }
 
 // shown is a time in milliseconds, null for the zero time.
 func shown(t time.Time) *string {
 	if t.IsZero() {
 		return nil
 	}
-	return optional(Millis(t))
+	return optional(millis(t))
 }
 
 // milliseconds is a duration as people read it in answers and logs.

@@ -117,7 +117,7 @@ type versionPair struct {
 
 func showVersion(p versionPair) versionOutput {
 	s := p.Subscription
-	out := versionOutput{Version: s.Version, Action: changeChanged, ChangedAt: Millis(p.ChangedAt), Webhook: map[string]any{}}
+	out := versionOutput{Version: s.Version, Action: changeChanged, ChangedAt: millis(p.ChangedAt), Webhook: map[string]any{}}
 	if !p.ChangedBy.IsZero() {
 		out.ChangedBy = &changerOutput{p.ChangedBy, optional(p.KeyHint)}
 	}

@@ -41,20 +41,20 @@ type webhookOutput struct {
 func (a *api) showWebhook(s *models.Subscription, role models.Role) webhookOutput {
 	out := webhookOutput{
 		ID: s.ID, Endpoint: s.Endpoint, Description: s.Description, Sandbox: s.Sandbox, Events: s.Events, SecretKey: secretMask,
-		Scopes: s.Scopes, Workspaces: s.Workspaces, AutoRetry: s.AutoRetry, Enabled: s.Enabled, CreatedAt: Seconds(s.CreatedAt),
+		Scopes: s.Scopes, Workspaces: s.Workspaces, AutoRetry: s.AutoRetry, Enabled: s.Enabled, CreatedAt: seconds(s.CreatedAt),
 		Format: s.Format, EntityKey: optional(s.EntityKey), Headers: make(map[string]string, len(s.Headers)),
 		MaxInFlight: optional(s.MaxInFlight), RatePerSec: optional(s.RatePerSec),
 		TimeoutFirst: optional(s.TimeoutFirst.Milliseconds()), TimeoutRetry: optional(s.TimeoutRetry.Milliseconds()),
 		State: "active",
 	}
 	if s.Suspended() {
-		out.State, out.SuspendedAt, out.StateReason = "suspended", optional(Seconds(s.SuspendedAt)), optional(string(s.StateReason))
+		out.State, out.SuspendedAt, out.StateReason = "suspended", optional(seconds(s.SuspendedAt)), optional(string(s.StateReason))
 	}
 	if s.Format == models.FormatQuicklySign {
 		out.WebhookKey = s.Key()
 	}
 	if !s.UpdatedAt.IsZero() {
-		out.UpdatedAt = optional(Seconds(s.UpdatedAt))
+		out.UpdatedAt = optional(seconds(s.UpdatedAt))
 	}
 	reveal := role.May(models.ActionManage)
 	if reveal {

@@ -38,7 +38,7 @@ func TestRotationFromBeginToEnd(t *testing.T) {
 
 	next := w.call("POST", path+"/rotate_secret", key, object{"overlap_seconds": 3600, "secret_key": chosenSecret}.with(nil)).is(200).json()
 	require.Equal(t, map[string]any{
-		"number": 2.0, "state": "next", "secret_key": chosenSecret, "activates_at": Millis(w.clock.Add(time.Hour)), "ends_at": nil,
+		"number": 2.0, "state": "next", "secret_key": chosenSecret, "activates_at": millis(w.clock.Add(time.Hour)), "ends_at": nil,
 	}, next)
 	require.Equal(t, first, w.secret(path, key), "until it is activated, the current secret is the first")
 	states := func() string {
@@ -214,7 +214,7 @@ func TestUsesOfSecrets(t *testing.T) {
 	lines := w.call("GET", "/v3/webhooks/"+ids["webhook"]+"/secrets", w.manager(), "").is(200).data()
 	require.Len(t, lines, 2)
 	require.Equal(t, []any{0.0, 0.0, nil}, []any{lines[0]["attempts"], lines[0]["succeeded"], lines[0]["last_attempt_at"]})
-	require.Equal(t, []any{1.0, 1.0, Millis(w.clock)}, []any{lines[1]["attempts"], lines[1]["succeeded"], lines[1]["last_attempt_at"]})
+	require.Equal(t, []any{1.0, 1.0, millis(w.clock)}, []any{lines[1]["attempts"], lines[1]["succeeded"], lines[1]["last_attempt_at"]})
 }
 
 // TestFormatsThatDoWithoutASecret makes subscriptions with a secret and without one, and takes it away again.

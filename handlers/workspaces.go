@@ -15,7 +15,7 @@ type workspaceOutput struct {
 }
 
 func showWorkspace(w models.Workspace) workspaceOutput {
-	return workspaceOutput{ID: w.ID, Name: w.Name, CreatedAt: Seconds(w.CreatedAt)}
+	return workspaceOutput{ID: w.ID, Name: w.Name, CreatedAt: seconds(w.CreatedAt)}
 }
 
 // listWorkspaces answers the organization's workspaces in the order of their ids.
