@@ -40,7 +40,9 @@ func TestActsAreEntered(t *testing.T) {
 			id, ok := models.ParseKey(key)
 			require.True(t, ok)
 			require.Equal(t, [][4]any{
-				{w.id, "webhook.create", id.String(), 200}, {w.id, "webhook.delete", id.String(), 200}, {w.id, "webhook.delete", id.String(), 404},
+				{w.id, "webhook.create", id.String(), 200},
+				{w.id, "webhook.delete", id.String(), 200},
+				{w.id, "webhook.delete", id.String(), 404},
 				{w.id, "entity.delete_webhooks", pack, 200},
 			}, w.acts()[before:])
 		}
