@@ -26,7 +26,7 @@
 //
 // The words and seams: seams.go. One attempt: sender.go, redirect.go, answer.go, trace.go, classify.go, retryafter.go. What it
 // means: policy.go, backoff.go, decide.go, and planner.go, which asks it ahead. The way through an instance: queue.go, window.go, pace.go, lane.go, slots.go,
-// memory.go, board.go, backlog.go, options.go, dispatcher.go, worker.go, feeder.go, recorder.go, membership.go, drain.go, stats.go.
+// memory.go, lanes.go, board.go, backlog.go, options.go, dispatcher.go, worker.go, feeder.go, recorder.go, membership.go, drain.go, stats.go.
 // Endpoints that are not well: suspend.go, health.go, outflow.go, tend.go. Several instances: hints.go, announcer.go. Retrying: schedule.go, retrier.go, sweep.go, review.go.
 //
 // The package can be imported by others but its API is not stable.

@@ -11,19 +11,11 @@ import (
 
 // retryDelivery sends one delivery again, at once and on demand.
 func (a *api) retryDelivery(c *gin.Context, key *models.APIKey) error {
-	id, err := PathID(c, "delivery")
+	d, err := a.visibleDelivery(c, key)
 	if err != nil {
 		return err
 	}
-	ctx := c.Request.Context()
-	d, err := a.Store.Delivery(ctx, key.OrganizationID, id)
-	if err != nil {
-		return err
-	}
-	if !sees(key, d.Sandbox) {
-		return noSuch("delivery")
-	}
-	if d, err = a.Store.Retry(ctx, key.OrganizationID, id, a.Now().UTC()); err != nil {
+	if d, err = a.Store.Retry(c.Request.Context(), key.OrganizationID, d.ID, a.Now().UTC()); err != nil {
 		return err
 	}
 	a.Wake([]models.ID{d.SubscriptionID})

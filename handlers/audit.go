@@ -36,26 +36,17 @@ func entryOf(c *gin.Context) *models.AuditEntry {
 	return entry
 }
 
-// acting is who calls a surface that has a guard of its own.
-type acting struct {
-	actor models.Actor
-	org   models.ID
-}
+// entering is the name under which a call of a surface without a guard keeps how its action is entered.
+const entering = "hookrouter.entering"
 
-// actorName is the name under which a guard leaves who calls.
-const actorName = "hookrouter.actor"
-
-// Acts says with whose key a call is made. A surface's guard calls it before the route, unless all its callers are the operator.
-func Acts(c *gin.Context, key *models.APIKey) {
-	c.Set(actorName, acting{actorOf(key), key.OrganizationID})
-}
-
-func actingIn(c *gin.Context) acting {
-	v, _ := c.Get(actorName)
-	if who, ok := v.(acting); ok {
-		return who
+// Acts says with whose key a call of a surface without a guard is made, and enters what its route does in the audit log. The route calls
+// it as soon as it knows the key, before it looks at what the key may. An error ends the call: what can't be entered is not done.
+func Acts(c *gin.Context, key *models.APIKey) error {
+	v, _ := c.Get(entering)
+	if enter, ok := v.(func(*models.APIKey) error); ok {
+		return enter(key)
 	}
-	return acting{actor: models.Actor{Kind: models.ActorOperator}}
+	return nil
 }
 
 // Concerns says to what a call does something, where the path does not: the organization, unless it is zero, and the object, unless it
@@ -73,36 +64,55 @@ func Concerns(c *gin.Context, org models.ID, object string) {
 	}
 }
 
-// audited runs an action between its entry in the audit log and how it ended. Failure policy: what can't be entered is not done.
+// audited runs an action between its entry in the audit log and how it ended.
 func (a *api) audited(c *gin.Context, action string, actor models.Actor, org models.ID, act func() error) error {
+	if err := a.enter(c, action, actor, org); err != nil {
+		return err
+	}
+	err := act()
+	a.ended(c, err)
+	return err
+}
+
+// enter writes down that an action begins, "" being none. Failure policy: what can't be entered is not done.
+func (a *api) enter(c *gin.Context, action string, actor models.Actor, org models.ID) error {
 	if action == "" {
-		return act()
+		return nil
 	}
 	e := &models.AuditEntry{
 		ID: a.NewID(), OrganizationID: org, At: a.Now().UTC(), Actor: actor, Action: action, ObjectID: namedByPath(c),
 		RequestID: c.Writer.Header().Get(headerRequestID), AuditResult: models.AuditResult{Outcome: models.AuditUnknown},
 	}
-	ctx := c.Request.Context()
-	if err := a.Store.BeginAudit(ctx, *e); err != nil {
+	if err := a.Store.BeginAudit(c.Request.Context(), *e); err != nil {
 		return err
 	}
 	c.Set(auditing, e)
-	err := act()
-	e.AuditResult = resultOf(c.Writer.Status(), err)
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishTime)
-	defer cancel()
-	if failed := a.Store.FinishAudit(ctx, *e); failed != nil {
-		a.Logger.LogAttrs(ctx, slog.LevelWarn, "audit.unfinished", slog.String("request_id", e.RequestID), slog.String("action", action),
-			slog.Any("error", failed))
-	}
-	return err
+	return nil
 }
 
-// resultOf is how an action ended that has written an answer, or returned an error.
-func resultOf(status int, err error) models.AuditResult {
-	r := models.AuditResult{Outcome: models.AuditDone, Status: status}
+// ended writes down how the action of a call ended, where it was entered.
+func (a *api) ended(c *gin.Context, err error) {
+	e := entryOf(c)
+	if e == nil {
+		return
+	}
+	e.AuditResult = resultOf(c.Writer, err)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Request.Context()), finishTime)
+	defer cancel()
+	if failed := a.Store.FinishAudit(ctx, *e); failed != nil {
+		a.Logger.LogAttrs(ctx, slog.LevelWarn, "audit.unfinished", slog.String("request_id", e.RequestID), slog.String("action", e.Action),
+			slog.Any("error", failed))
+	}
+}
+
+// resultOf is how an action ended that has written an answer, or returned an error, or both.
+func resultOf(w gin.ResponseWriter, err error) models.AuditResult {
+	r := models.AuditResult{Outcome: models.AuditDone, Status: w.Status()}
 	if err != nil {
-		r.Status, r.Reason = statusOf(models.CodeOf(err))
+		var status int
+		if status, r.Reason = statusOf(models.CodeOf(err)); !w.Written() {
+			r.Status = status
+		}
 	}
 	switch {
 	case r.Status >= http.StatusInternalServerError:
@@ -120,7 +130,7 @@ func namedByPath(c *gin.Context) string {
 		return ""
 	}
 	name := c.Params[len(c.Params)-1].Value
-	if !cleanText(name) || strings.Contains(name, prefixProduction) || strings.Contains(name, prefixSandbox) {
+	if !cleanText(name) || slices.ContainsFunc(prefixes, func(p string) bool { return strings.Contains(name, p) }) {
 		return ""
 	}
 	if id, err := models.ParseID(name); err == nil {

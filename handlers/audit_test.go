@@ -4,9 +4,11 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
+	"github.com/gin-gonic/gin"
 	"github.com/stretchr/testify/require"
 
 	"hookrouter/models"
@@ -102,7 +104,9 @@ func TestAnActionIsEnteredBeforeItIsDone(t *testing.T) {
 	require.Equal(t, models.AuditUnknown, w.store.audit[0].Outcome)
 	require.Equal(t, "webhook.create", w.store.audit[0].Action)
 
-	require.Equal(t, models.AuditResult{Outcome: models.AuditFailed, Status: 500, Reason: "about:blank"}, resultOf(200, errors.New("x")))
+	require.Equal(t, models.AuditResult{Outcome: models.AuditFailed, Status: 500, Reason: "about:blank"}, resultOf(answerOf(t, 0), errors.New("x")))
+	require.Equal(t, models.AuditResult{Outcome: models.AuditRefused, Status: 401, Reason: "access.forbidden"},
+		resultOf(answerOf(t, 401), &models.Error{Code: models.CodeForbidden}), "a surface that has answered in its own way")
 }
 
 func TestOwnKeys(t *testing.T) {
@@ -177,4 +181,15 @@ func TestARevokedPublisherIsForgotten(t *testing.T) {
 	lookups := w.store.lookups
 	w.call("POST", "/v3/events", publisher, validEvent.with(nil)).is(401)
 	require.Equal(t, lookups+1, w.store.lookups, "this instance asks again at once")
+}
+
+// answerOf is a writer to which nothing was written, or a status.
+func answerOf(t *testing.T, status int) gin.ResponseWriter {
+	t.Helper()
+	c, _ := gin.CreateTestContext(httptest.NewRecorder())
+	if status != 0 {
+		c.Status(status)
+		c.Writer.WriteHeaderNow()
+	}
+	return c.Writer
 }

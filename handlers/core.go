@@ -12,8 +12,8 @@ import (
 // subscriptions under the same rules. What such a surface makes is seen and changed under /v3 like anything else.
 type Core struct{ a *api }
 
-// Caller is the key that a call carries in its Authorization header, after Bearer or alone. The call is counted as a management call. The
-// error is of code unauthorized, rate_limited, forbidden where the key's role may not act so, or not_enabled where production is asked for
+// Caller is the key that a call carries in its Authorization header, after Bearer or alone. The call is counted as a management call, and
+// what its route does is entered in the audit log. The error is of code unauthorized, rate_limited, forbidden where the key's role may not act so, or not_enabled where production is asked for
 // and the key is a sandbox one.
 func (k *Core) Caller(c *gin.Context, action models.Action, production bool) (*models.APIKey, error) {
 	text, err := presented(c, true)
@@ -25,6 +25,9 @@ func (k *Core) Caller(c *gin.Context, action models.Action, production bool) (*m
 		return nil, err
 	}
 	if err := k.a.count(c, key); err != nil {
+		return nil, err
+	}
+	if err := Acts(c, key); err != nil {
 		return nil, err
 	}
 	return key, permit(key, route{action: action, production: production})
@@ -61,6 +64,9 @@ func (k *Core) Subscriptions(ctx context.Context, key *models.APIKey) ([]*models
 
 // Unsubscribe deletes a subscription in a format and returns what it was. The error is of code not_found where the key sees no such one.
 func (k *Core) Unsubscribe(c *gin.Context, key *models.APIKey, id models.ID, format models.Format) (*models.Subscription, error) {
+	if !id.IsZero() {
+		Concerns(c, models.ID{}, id.String())
+	}
 	s, err := k.a.Store.Subscription(c.Request.Context(), key.OrganizationID, id)
 	if err != nil {
 		return nil, err

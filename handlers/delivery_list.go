@@ -154,21 +154,30 @@ func (a *api) deliveries(c *gin.Context, key *models.APIKey, list string, event 
 	return nil
 }
 
+// visibleDelivery is the delivery that the path names, if the caller may see it.
+func (a *api) visibleDelivery(c *gin.Context, key *models.APIKey) (models.Delivery, error) {
+	id, err := PathID(c, "delivery")
+	if err != nil {
+		return models.Delivery{}, err
+	}
+	d, err := a.Store.Delivery(c.Request.Context(), key.OrganizationID, id)
+	if err != nil {
+		return models.Delivery{}, err
+	}
+	if !sees(key, d.Sandbox) {
+		return models.Delivery{}, noSuch("delivery")
+	}
+	return d, nil
+}
+
 // getDelivery answers one delivery with its body and its attempts, oldest first.
 func (a *api) getDelivery(c *gin.Context, key *models.APIKey) error {
-	id, err := PathID(c, "delivery")
+	d, err := a.visibleDelivery(c, key)
 	if err != nil {
 		return err
 	}
 	ctx := c.Request.Context()
-	d, err := a.Store.Delivery(ctx, key.OrganizationID, id)
-	if err != nil {
-		return err
-	}
-	if !sees(key, d.Sandbox) {
-		return noSuch("delivery")
-	}
-	attempts, err := a.Store.Attempts(ctx, key.OrganizationID, id)
+	attempts, err := a.Store.Attempts(ctx, key.OrganizationID, d.ID)
 	if err != nil {
 		return err
 	}

@@ -15,6 +15,11 @@
 //   - What a route does to what is kept is in the audit log before it is done.
 //   - Secrets, payloads, raw paths and query strings are in no log line.
 //
+// # Files beside the reading order
+//
+// event_types.go and own_types.go have the catalogue, entities.go removals, webhook_secrets.go and webhook_state.go rotations and
+// suspensions. probes.go is all that an instance without an API answers.
+//
 // # Surfaces
 //
 // The routes of /v3 and the probes are in routes.go. A package below this one adds a [Surface] with routes and a guard of its

@@ -1,7 +1,6 @@
 package handlers
 
 import (
-	"bytes"
 	"context"
 	"errors"
 
@@ -131,25 +130,9 @@ func lastEvents(dst *int) Field {
 // membersReader reads an object's members, whose text has been checked.
 func membersReader(dst *members) Reader {
 	return func(v jsontext.Value) []Fault {
-		if v.Kind() != jsontext.KindBeginObject {
-			return fault("object")
-		}
 		found := members{}
-		dec := jsontext.NewDecoder(bytes.NewBuffer(v))
-		if _, err := dec.ReadToken(); err != nil {
+		if !eachMember(v, func(name string, value jsontext.Value) { found[name] = value.Clone() }) {
 			return fault("object")
-		}
-		for dec.PeekKind() != jsontext.KindEndObject {
-			quoted, err := dec.ReadValue()
-			if err != nil {
-				return fault("object")
-			}
-			name, _ := text(quoted)
-			value, err := dec.ReadValue()
-			if err != nil {
-				return fault("object")
-			}
-			found[name] = value.Clone()
 		}
 		*dst = found
 		return nil

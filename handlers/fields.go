@@ -261,3 +261,27 @@ func reason(tag, param string) string {
 	}
 	return sentence
 }
+
+// eachMember visits the members of an object in their order, and reports whether it is one. A value is good until visit returns.
+func eachMember(v jsontext.Value, visit func(name string, value jsontext.Value)) bool {
+	if v.Kind() != jsontext.KindBeginObject {
+		return false
+	}
+	dec := jsontext.NewDecoder(bytes.NewBuffer(v))
+	if _, err := dec.ReadToken(); err != nil {
+		return false
+	}
+	for dec.PeekKind() != jsontext.KindEndObject {
+		quoted, err := dec.ReadValue()
+		if err != nil {
+			return false
+		}
+		name, _ := text(quoted)
+		value, err := dec.ReadValue()
+		if err != nil {
+			return false
+		}
+		visit(name, value)
+	}
+	return true
+}

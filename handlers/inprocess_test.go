@@ -32,6 +32,12 @@ func TestCallsInsideTheProcess(t *testing.T) {
 	require.Equal(t, http.StatusForbidden, call(WithKey(t.Context(), sandbox), "POST", "/v3/webhooks").Code)
 	require.Equal(t, http.StatusUnauthorized, call(t.Context(), "GET", "/v3/webhooks").Code)
 	require.Equal(t, http.StatusUnauthorized, call(AsOperator(t.Context()), "GET", "/v3/webhooks").Code)
+	var refused []string
+	for _, e := range w.store.audit {
+		require.Equal(t, []any{models.ActorKey, models.AuditRefused, 403}, []any{e.Actor.Kind, e.Outcome, e.Status})
+		refused = append(refused, e.Actor.KeyID.String()+" "+e.Action)
+	}
+	require.Equal(t, []string{reader.ID.String() + " webhook.create", sandbox.ID.String() + " webhook.create"}, refused, "entered as any call is")
 	//nolint:staticcheck // what a package that can't name the type would try
 	require.Equal(t, http.StatusUnauthorized, call(context.WithValue(t.Context(), "keyOfCall", reader), "GET", "/v3/webhooks").Code)
 }
@@ -50,7 +56,7 @@ func TestPagesAreMounted(t *testing.T) {
 			}), nil
 		}
 	})
-	require.Same(t, w.handler, surface)
+	require.Same(t, w.engine, surface)
 	require.NotEmpty(t, w.call("GET", "/developers/some/page", "", "").is(200).header.Get(headerRequestID))
 	w.call("GET", "/developers/broken", "", "").is(500)
 	require.Equal(t, "/developers/", w.call("GET", "/", "", "").is(303).header.Get("Location"))

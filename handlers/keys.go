@@ -27,6 +27,9 @@ const (
 	hintLength     = len(prefixProduction) + 4
 )
 
+// prefixes are where the texts of credentials begin.
+var prefixes = []string{prefixProduction, prefixSandbox, prefixClientProduction, prefixClientSandbox}
+
 // NewKeyText makes the text of an API key from 32 bytes of random, which must be a cryptographic source. It fails only when
 // random does.
 func NewKeyText(random io.Reader, env models.Environment) (string, error) {

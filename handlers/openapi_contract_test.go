@@ -10,6 +10,7 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/stretchr/testify/require"
 
+	"hookrouter/delivery/format"
 	"hookrouter/handlers/openapi"
 )
 
@@ -37,6 +38,20 @@ func TestTheDescriptionPromisesTheVendors(t *testing.T) {
 	}
 	require.ElementsMatch(t, []string{"endpoint", "description", "sandbox", "subscribed_events", "scopes", "auto_retry", "enabled"},
 		doc.Components.Schemas["WebhookInput"].Value.Required)
+}
+
+// TestEveryFormatIsDescribed holds the enum of formats against those there are.
+func TestEveryFormatIsDescribed(t *testing.T) {
+	t.Parallel()
+	doc, err := openapi3.NewLoader().LoadFromData(openapi.Document())
+	require.NoError(t, err)
+	described := doc.Components.Schemas["Format"].Value
+	var names []any
+	for _, name := range (format.List{}).Names() {
+		names = append(names, string(name))
+	}
+	require.Equal(t, names, described.Enum)
+	require.Equal(t, names[0], described.Default)
 }
 
 func maxLength(s *openapi3.Schema) int {

@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"slices"
 	"time"
@@ -43,8 +44,37 @@ func ShowKey(k models.APIKey) KeyOutput {
 	return out
 }
 
-// ReadKey reads what a new key is to be. It has neither an id nor a text yet.
-func ReadKey(r *http.Request) (models.APIKey, error) {
+// KeyMaker has what keys are made of.
+type KeyMaker struct {
+	NewID  func() models.ID
+	Now    func() time.Time
+	Random io.Reader // cryptographic
+}
+
+// Make makes the key of an organization that a call asks for, lets save store it and answers with its text, this once.
+func (m KeyMaker) Make(c *gin.Context, org models.ID, save func(context.Context, models.APIKey) error) error {
+	k, err := readKey(c.Request)
+	if err != nil {
+		return err
+	}
+	k.ID, k.OrganizationID, k.CreatedAt = m.NewID(), org, m.Now().UTC()
+	text, err := NewKeyText(m.Random, k.Environment)
+	if err != nil {
+		return err
+	}
+	k.Hash, k.Hint = HashKey(text), KeyHint(text)
+	if err := save(c.Request.Context(), k); err != nil {
+		return err
+	}
+	Concerns(c, org, k.ID.String())
+	out := ShowKey(k)
+	out.Key = text
+	WriteJSON(c, http.StatusCreated, out)
+	return nil
+}
+
+// readKey reads what a new key is to be. It has neither an id nor a text yet.
+func readKey(r *http.Request) (models.APIKey, error) {
 	name, role, env := "", "", string(models.Production)
 	err := ReadFields(r, false, Field{"role", true, Text(&role)}, Field{"environment", false, Text(&env)}, Field{"name", false, Text(&name)})
 	if err != nil {
@@ -100,24 +130,9 @@ func (a *api) getKey(c *gin.Context, key *models.APIKey) error {
 
 // createKey makes a key of either environment and answers with its text, this once.
 func (a *api) createKey(c *gin.Context, key *models.APIKey) error {
-	k, err := ReadKey(c.Request)
-	if err != nil {
-		return err
-	}
-	k.ID, k.OrganizationID, k.CreatedAt = a.NewID(), key.OrganizationID, a.Now().UTC()
-	text, err := NewKeyText(a.Random, k.Environment)
-	if err != nil {
-		return err
-	}
-	k.Hash, k.Hint = HashKey(text), KeyHint(text)
-	if err := a.Store.CreateOwnKey(c.Request.Context(), k, models.MaxKeys); err != nil {
-		return err
-	}
-	Concerns(c, models.ID{}, k.ID.String())
-	out := ShowKey(k)
-	out.Key = text
-	WriteJSON(c, http.StatusCreated, out)
-	return nil
+	return KeyMaker{a.NewID, a.Now, a.Random}.Make(c, key.OrganizationID, func(ctx context.Context, k models.APIKey) error {
+		return a.Store.CreateOwnKey(ctx, k, models.MaxKeys)
+	})
 }
 
 // revokeKey ends a key's validity, also that of the key that calls unless it is the last that can manage keys. Revoking twice is the same

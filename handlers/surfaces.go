@@ -9,9 +9,11 @@ import (
 	"hookrouter/models"
 )
 
-// Surface is a further group of routes on the same engine, with a guard of its own.
+// Surface is a further group of routes on the same engine, with its own way to tell who calls.
 type Surface struct {
-	Guard  Func // runs before each of the routes; an error ends the call. nil guards nothing
+	// Guard runs before each of the routes and lets nobody but the operator pass; an error ends the call. Where it is nil, the routes find
+	// out by themselves who calls.
+	Guard  Func
 	Routes []Route
 
 	// Prefix is where all paths of the surface begin, such as "/v1/", and Fail how a failure is told below it: also that of a path or
@@ -25,8 +27,8 @@ type Route struct {
 	Method string
 	Path   string
 	Handle Func
-	// Does names what the route does to what is kept, such as "organization.create": it is entered in the audit log, as an act of whom the
-	// guard said with [Acts], or else of the operator. "" where it only looks.
+	// Does names what the route does to what is kept, such as "organization.create". It is entered in the audit log: as an act of the
+	// operator on a surface with a guard, and else of the key that the route says with [Acts]. "" where it only looks.
 	Does string
 }
 
@@ -40,16 +42,30 @@ type Failure struct {
 	Fields []models.FieldError // where the input is wrong
 }
 
-// guardedBy runs a surface's guard before a route, and enters what the route does in the audit log.
+// guardedBy runs a route of a surface, and enters what it does in the audit log.
 func (a *api) guardedBy(s Surface, r Route) Func {
+	if s.Guard == nil {
+		return a.byKey(r)
+	}
 	return func(c *gin.Context) error {
-		if s.Guard != nil {
-			if err := s.Guard(c); err != nil {
-				return err
-			}
+		if err := s.Guard(c); err != nil {
+			return err
 		}
-		who := actingIn(c)
-		return a.audited(c, r.Does, who.actor, who.org, func() error { return r.Handle(c) })
+		return a.audited(c, r.Does, models.Actor{Kind: models.ActorOperator}, models.ID{}, func() error { return r.Handle(c) })
+	}
+}
+
+// byKey runs a route that finds out by itself who calls. What it does is entered when it says so: credentials may stand in a body that
+// only the route can read.
+func (a *api) byKey(r Route) Func {
+	if r.Does == "" {
+		return r.Handle
+	}
+	return func(c *gin.Context) error {
+		c.Set(entering, func(key *models.APIKey) error { return a.enter(c, r.Does, actorOf(key), key.OrganizationID) })
+		err := r.Handle(c)
+		a.ended(c, err)
+		return err
 	}
 }
 

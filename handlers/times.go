@@ -48,6 +48,12 @@ const millisecondLayout = "2006-01-02T15:04:05.000Z"
 // millis is the format of all other times: RFC 3339 with milliseconds.
 func millis(t time.Time) string { return t.UTC().Format(millisecondLayout) }
 
+// Seconds is RFC 3339 without a fraction, for other surfaces.
+func Seconds(t time.Time) string { return seconds(t) }
+
+// Millis is RFC 3339 with milliseconds, for other surfaces.
+func Millis(t time.Time) string { return millis(t) }
+
 // shown is a time in milliseconds, null for the zero time.
 func shown(t time.Time) *string {
 	if t.IsZero() {

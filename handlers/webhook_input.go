@@ -1,7 +1,6 @@
 package handlers
 
 import (
-	"bytes"
 	"slices"
 	"strings"
 	"time"
@@ -85,30 +84,17 @@ func headersReader(dst *[]headerInput) Reader {
 			*dst = nil
 			return nil
 		}
-		if v.Kind() != jsontext.KindBeginObject {
-			return fault("object")
-		}
 		var faults []Fault
 		headers := []headerInput{}
-		dec := jsontext.NewDecoder(bytes.NewBuffer(v))
-		if _, err := dec.ReadToken(); err != nil {
-			return fault("object")
-		}
-		for dec.PeekKind() != jsontext.KindEndObject {
-			quoted, err := dec.ReadValue()
-			if err != nil {
-				return fault("object")
-			}
-			name, _ := text(quoted)
-			element, err := dec.ReadValue()
-			if err != nil {
-				return fault("object")
-			}
+		object := eachMember(v, func(name string, element jsontext.Value) {
 			value, ok := text(element)
 			if !ok {
 				faults = append(faults, Fault{headerPlace(name), "string"})
 			}
 			headers = append(headers, headerInput{name, strings.Trim(value, " \t")})
+		})
+		if !object {
+			return fault("object")
 		}
 		*dst = headers
 		return faults

@@ -28,6 +28,8 @@
 //   - owed retry: one that does not depend on auto_retry: the single one that a first attempt earns by timing out, and all of a
 //     format that never gives up.
 //   - format: how a delivery is written on the wire.
+//   - terms: what receivers of a format are promised about calls: what is a success, redirects, times, retries.
+//   - rotation: giving a subscription its next secret, with a time in which both sign.
 //   - instance: one running process; it owns the deliveries that it is sending.
 //   - fence: refusing the work of an instance that was declared dead.
 //   - lane: the queue of one subscription inside an instance.
@@ -35,16 +37,24 @@
 //   - sweep: one round of the retrier.
 //   - take-over: giving a dead instance's deliveries back to the living.
 //   - drain: ending an instance's work before it exits.
+//   - suspension: a state of a subscription whose endpoint is not well: it is probed, and gets nothing else.
 //   - park: hold the deliveries of a suspended endpoint.
 //   - replay: a new delivery of an event that was already delivered or failed.
 //   - test: an event that one subscription gets because somebody asked for it.
+//   - sample: an example of the data of a built-in event type.
 //   - scenario: an ordered flow of sandbox events about the same things.
 //   - inbox: a built-in receiver that keeps what arrives.
+//   - session: a browser that is signed in to the pages with a key, or as the operator.
+//   - operator: who runs the service, with the admin token.
+//   - audit entry: who did what to what, and how it ended; there before it is done.
+//   - pair: a client_id with a client_secret, which is what an API key is on QuicklySign's surface.
+//   - surface: a group of routes with its own way to tell who calls, and its own form of errors.
 //   - statistics: what attempts came to, by the hour, as exact as the ledger; latencies in buckets.
 //   - audit entry: one management action: who did what to which object, and how it ended; there before the action begins.
 //   - ledger: the count that must add up: matches at acceptance equal deliveries over all statuses.
 //
 // Read in this order: id.go, event.go, pattern.go, subscription.go, delivery.go, attempt.go, tenant.go, catalogue.go, query.go,
-// quicklysign.go, secret.go, error.go; then stats.go, latency.go; then what is asked about rules: version.go, explain.go, plan.go; then the sandbox:
-// scenario.go, inbox.go; then what operators look at: audit.go, looks.go, vitals.go.
+// quicklysign.go, secret.go, rotation.go, suspension.go, resend.go, error.go; then stats.go, latency.go; then what is asked about rules:
+// version.go, explain.go, plan.go; then the sandbox: samples.go, scenario.go, inbox.go; then who did what: session.go, audit.go; then what
+// operators look at: looks.go, vitals.go.
 package models

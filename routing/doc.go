@@ -29,6 +29,7 @@
 // or a subscription moves, a version protects it that readers compare before and after; one that keeps changing sends them to the
 // writer's lock.
 //
-// Read in this order: router.go, intake.go, commit.go, fanout.go for the way of an event; matcher.go for the revision; notifier.go for events of the router's own; then
-// index.go, tenant.go, rules.go, tokens.go for small tenants, and large.go, slots.go, bucket.go, cells.go, list.go, table.go for large ones.
+// Read in this order: router.go, intake.go, commit.go, fanout.go for the way of an event; matcher.go for the revision; notifier.go for
+// events of the router's own; then index.go, tenant.go, rules.go, tokens.go for small tenants, and large.go, slots.go, bucket.go, cells.go,
+// list.go, table.go for large ones; stats.go counts.
 package routing

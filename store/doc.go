@@ -22,6 +22,11 @@
 //   - Every query on behalf of a tenant names the organization. The queue's own go by subscription and owner.
 //   - Neither payloads nor parameters get into logs or errors.
 //
+// # Files beside the reading order
+//
+// Each stands by itself: organizations.go, keys.go, workspaces.go, catalogue.go and entities.go for what they name, and subscription_page.go for the
+// pages. attempts.go and states.go go with rows.go; postgres.go, sqlite.go, pool.go, lock.go and gormlog.go with open.go.
+//
 // # Two dialects
 //
 // Most statements have one text for both databases. The few hot ones differ and are behind the dialect interface: on Postgres

@@ -31,14 +31,21 @@ func (d *doctor) checkSettings() {
 			d.say(broken, "settings", "%s: %v", spec.key, err)
 		}
 	}
-	if c.RetentionPayloads > 0 && c.RetentionEvents > 0 && c.RetentionPayloads >= c.RetentionEvents {
-		d.say(suspect, "settings", "retention_payloads has no effect: events go earlier, after %s.", c.RetentionEvents)
-	}
+	d.checkRetention()
 	if c.AdminToken == "" {
 		d.say(suspect, "admin_token", "not set: /admin/v1 is off. Set HOOKROUTER_ADMIN_TOKEN to 16 characters or more to have it.")
 	}
 	if d.failed == before {
 		d.say(fine, "settings", "%s are valid; GET /admin/v1/settings shows those of a running instance", counted(len(settings()), "setting"))
+	}
+}
+
+// checkRetention looks for times that do nothing. Events and deliveries both have payloads.
+func (d *doctor) checkRetention() {
+	c := d.config
+	within := func(whole time.Duration) bool { return whole > 0 && c.RetentionPayloads >= whole }
+	if c.RetentionPayloads > 0 && within(c.RetentionEvents) && within(c.RetentionDeliveries) {
+		d.say(suspect, "settings", "retention_payloads has no effect: events go earlier, after %s, and deliveries after %s.", c.RetentionEvents, c.RetentionDeliveries)
 	}
 }
 

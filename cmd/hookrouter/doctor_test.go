@@ -115,21 +115,22 @@ func TestDoctorFindsWhatIsWrong(t *testing.T) {
 		want     string
 		failed   int
 	}{
-		"bad setting":         {env: map[string]string{"HOOKROUTER_RETRY_JITTER": "7"}, about: "settings", want: "fail settings: retry_jitter", failed: 1},
-		"bad cron":            {env: map[string]string{"HOOKROUTER_MAINTENANCE_CRON": "whenever"}, about: "settings", want: "fail maintenance_cron", failed: 1},
-		"bad retry cron":      {env: map[string]string{"HOOKROUTER_RETRY_CRON": "TZ="}, about: "settings", want: "fail retry_cron", failed: 1},
-		"idle retention":      {env: map[string]string{"HOOKROUTER_RETENTION_EVENTS": "1h", "HOOKROUTER_RETENTION_PAYLOADS": "2h"}, about: "settings", want: "warn retention_payloads"},
-		"no admin token":      {env: map[string]string{"HOOKROUTER_ADMIN_TOKEN": ""}, about: "admin_token", want: "warn not set"},
-		"no master key":       {env: map[string]string{"HOOKROUTER_MASTER_KEY": ""}, about: "master_key", want: "fail not set", failed: 2},
-		"broken master key":   {env: map[string]string{"HOOKROUTER_MASTER_KEY": "short"}, about: "master_key", want: "fail master_key: each key", failed: 2},
-		"another master key":  {env: map[string]string{"HOOKROUTER_MASTER_KEY": otherKey}, about: "master_key", want: "fail check master key", failed: 1},
-		"no file":             {database: "sqlite://" + filepath.Join(t.TempDir(), "none.db"), about: "database", want: "fail there is no file", failed: 1},
-		"no server":           {database: "postgres://me:hush@127.0.0.1:1/x?connect_timeout=1", about: "database", want: "fail open store", failed: 1},
-		"nothing runs":        {about: "instances", want: "warn none that sends"},
-		"no names":            {change: func(p *patient) { p.dns = errors.New("no such host") }, about: "dns", want: "warn example.com does not resolve"},
-		"nobody there":        {change: func(p *patient) { p.status = 0 }, about: "public_url", want: "warn nothing answers at http://127.0.0.1:8080"},
-		"public, nobody":      {env: map[string]string{"HOOKROUTER_PUBLIC_URL": "https://me:hush@hooks.example"}, change: func(p *patient) { p.status = 0 }, about: "public_url", want: "fail nothing answers at https://me:xxxxx@hooks.example", failed: 1},
-		"somebody else there": {change: func(p *patient) { p.status = 404 }, about: "public_url", want: "fail http://127.0.0.1:8080/healthz answers 404", failed: 1},
+		"bad setting":          {env: map[string]string{"HOOKROUTER_RETRY_JITTER": "7"}, about: "settings", want: "fail settings: retry_jitter", failed: 1},
+		"bad cron":             {env: map[string]string{"HOOKROUTER_MAINTENANCE_CRON": "whenever"}, about: "settings", want: "fail maintenance_cron", failed: 1},
+		"bad retry cron":       {env: map[string]string{"HOOKROUTER_RETRY_CRON": "TZ="}, about: "settings", want: "fail retry_cron", failed: 1},
+		"idle retention":       {env: map[string]string{"HOOKROUTER_RETENTION_EVENTS": "1h", "HOOKROUTER_RETENTION_DELIVERIES": "2h", "HOOKROUTER_RETENTION_PAYLOADS": "2h"}, about: "settings", want: "warn retention_payloads"},
+		"payloads of attempts": {env: map[string]string{"HOOKROUTER_RETENTION_EVENTS": "1h", "HOOKROUTER_RETENTION_PAYLOADS": "2h"}, about: "settings", want: "ok "},
+		"no admin token":       {env: map[string]string{"HOOKROUTER_ADMIN_TOKEN": ""}, about: "admin_token", want: "warn not set"},
+		"no master key":        {env: map[string]string{"HOOKROUTER_MASTER_KEY": ""}, about: "master_key", want: "fail not set", failed: 2},
+		"broken master key":    {env: map[string]string{"HOOKROUTER_MASTER_KEY": "short"}, about: "master_key", want: "fail master_key: each key", failed: 2},
+		"another master key":   {env: map[string]string{"HOOKROUTER_MASTER_KEY": otherKey}, about: "master_key", want: "fail check master key", failed: 1},
+		"no file":              {database: "sqlite://" + filepath.Join(t.TempDir(), "none.db"), about: "database", want: "fail there is no file", failed: 1},
+		"no server":            {database: "postgres://me:hush@127.0.0.1:1/x?connect_timeout=1", about: "database", want: "fail open store", failed: 1},
+		"nothing runs":         {about: "instances", want: "warn none that sends"},
+		"no names":             {change: func(p *patient) { p.dns = errors.New("no such host") }, about: "dns", want: "warn example.com does not resolve"},
+		"nobody there":         {change: func(p *patient) { p.status = 0 }, about: "public_url", want: "warn nothing answers at http://127.0.0.1:8080"},
+		"public, nobody":       {env: map[string]string{"HOOKROUTER_PUBLIC_URL": "https://me:hush@hooks.example"}, change: func(p *patient) { p.status = 0 }, about: "public_url", want: "fail nothing answers at https://me:xxxxx@hooks.example", failed: 1},
+		"somebody else there":  {change: func(p *patient) { p.status = 404 }, about: "public_url", want: "fail http://127.0.0.1:8080/healthz answers 404", failed: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -148,9 +148,12 @@ type quicklySignWebhook struct {
 	Callback  *string `json:"callback"`
 }
 
-// quicklySignEvents are the events that a webhook gets there; nobody chooses among them.
-var quicklySignEvents = []string{
-	"entity_updated", "document_status_changed", "final_document_generated", "signatory_updated", "audit_trail_updated",
+// quicklySignEvents are the names of the events that a webhook gets there.
+func quicklySignEvents() (names []string) {
+	for _, p := range models.QuicklySignEvents(false) {
+		names = append(names, string(p))
+	}
+	return names
 }
 
 func quicklySignRow(there *quicklySignWebhook, r *importRow) {
@@ -159,7 +162,7 @@ func quicklySignRow(there *quicklySignWebhook, r *importRow) {
 	r.require("entity_key", given(there.EntityKey) != "")
 	r.note = "its webhook_key will be another one"
 	r.wanted = wantedWebhook{
-		Endpoint: given(there.Callback), Events: quicklySignEvents, Scopes: []string{models.Any}, Workspaces: []string{models.Any},
+		Endpoint: given(there.Callback), Events: quicklySignEvents(), Scopes: []string{models.Any}, Workspaces: []string{models.Any},
 		AutoRetry: true, Enabled: true, Format: string(models.FormatQuicklySign), EntityKey: there.EntityKey,
 	}
 }

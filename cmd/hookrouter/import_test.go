@@ -82,6 +82,17 @@ func TestMovingIn(t *testing.T) {
 	var list []wantedWebhook
 	n.must(http.StatusOK, http.MethodGet, "/v3/webhooks", key, nil, &list)
 	require.Len(t, list, 5)
+	var acts struct {
+		Data []struct {
+			Actor   string `json:"actor"`
+			Outcome string `json:"outcome"`
+		} `json:"data"`
+	}
+	n.must(http.StatusOK, http.MethodGet, "/v3/audit_log?action=webhook.create", key, nil, &acts)
+	require.Len(t, acts.Data, 5, "what was brought over is in the audit log")
+	for _, act := range acts.Data {
+		require.Equal(t, []string{"key", "done"}, []string{act.Actor, act.Outcome})
+	}
 
 	// With the workspace of docs/migrating.md, which is what makes them others.
 	body := regexp.MustCompile(`-d '(.*)' `).FindStringSubmatch(document(t, "docs/migrating.md"))

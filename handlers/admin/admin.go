@@ -110,5 +110,3 @@ func writeList[T, Out any](c *gin.Context, items []T, show func(T) Out) {
 	}
 	handlers.WriteJSON(c, http.StatusOK, out)
 }
-
-func rfc3339(t time.Time) string { return t.UTC().Format(time.RFC3339) }

@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"net/http"
 	"slices"
 
 	"github.com/gin-gonic/gin"
@@ -25,24 +24,7 @@ func (a *admin) createKey(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	k, err := handlers.ReadKey(c.Request)
-	if err != nil {
-		return err
-	}
-	k.ID, k.OrganizationID, k.CreatedAt = a.NewID(), org.ID, a.Now().UTC()
-	text, err := handlers.NewKeyText(a.Random, k.Environment)
-	if err != nil {
-		return err
-	}
-	k.Hash, k.Hint = handlers.HashKey(text), handlers.KeyHint(text)
-	if err := a.Store.CreateKey(c.Request.Context(), k); err != nil {
-		return err
-	}
-	handlers.Concerns(c, org.ID, k.ID.String())
-	out := handlers.ShowKey(k)
-	out.Key = text
-	handlers.WriteJSON(c, http.StatusCreated, out)
-	return nil
+	return handlers.KeyMaker{NewID: a.NewID, Now: a.Now, Random: a.Random}.Make(c, org.ID, a.Store.CreateKey)
 }
 
 // revokeKey ends a key's validity. Revoking twice is the same as once.

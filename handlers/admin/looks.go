@@ -46,8 +46,8 @@ func (a *admin) instances(c *gin.Context) error {
 	}
 	writeList(c, all, func(i models.Instance) instanceOutput {
 		return instanceOutput{
-			ID: i.ID, Name: i.Name, Live: i.Live(), Dead: i.Dead, WorkGivenBack: i.Swept, StartedAt: rfc3339(i.StartedAt),
-			HeartbeatAt: rfc3339(i.HeartbeatAt), Silent: i.Silent.Seconds(),
+			ID: i.ID, Name: i.Name, Live: i.Live(), Dead: i.Dead, WorkGivenBack: i.Swept, StartedAt: handlers.Seconds(i.StartedAt),
+			HeartbeatAt: handlers.Seconds(i.HeartbeatAt), Silent: i.Silent.Seconds(),
 		}
 	})
 	return nil
@@ -118,7 +118,7 @@ func (a *admin) queue(c *gin.Context) error {
 	}
 	out := queueOutput{
 		FloorID: floor, OldestDueAt: maybe(v.OldestDue), Suspended: v.Suspended, LiveInstances: v.Instances,
-		PartitionsAhead: known(int64(v.PartitionsAhead)), DeadRows: known(v.DeadRows), DatabaseTime: rfc3339(v.Clock),
+		PartitionsAhead: known(int64(v.PartitionsAhead)), DeadRows: known(v.DeadRows), DatabaseTime: handlers.Seconds(v.Clock),
 	}
 	if at := floor.Time(); at.Unix() > 0 {
 		out.FloorAt = maybe(at)

@@ -20,7 +20,7 @@ type organizationOutput struct {
 }
 
 func showOrganization(o models.Organization) organizationOutput {
-	return organizationOutput{ID: o.ID, Name: o.Name, CreatedAt: rfc3339(o.CreatedAt), SubscriptionQuota: o.SubscriptionQuota}
+	return organizationOutput{ID: o.ID, Name: o.Name, CreatedAt: handlers.Seconds(o.CreatedAt), SubscriptionQuota: o.SubscriptionQuota}
 }
 
 func (a *admin) listOrganizations(c *gin.Context) error {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"hookrouter/handlers"
 	"hookrouter/models"
 )
 
@@ -35,7 +36,7 @@ func (a *admin) suspensions(c *gin.Context) error {
 	writeList(c, all, func(s models.Suspension) suspensionOutput {
 		return suspensionOutput{
 			OrganizationID: s.OrganizationID, Organization: s.Organization, WebhookID: s.SubscriptionID,
-			Endpoint: models.PublicEndpoint(s.Endpoint), Reason: s.Reason, SuspendedAt: rfc3339(s.SuspendedAt), Failures: s.Failures,
+			Endpoint: models.PublicEndpoint(s.Endpoint), Reason: s.Reason, SuspendedAt: handlers.Seconds(s.SuspendedAt), Failures: s.Failures,
 			FailingSince: maybe(s.FailingSince), NextProbeAt: maybe(s.ProbeAt), Probes: s.Probes, Parked: s.ParkedCount,
 			ParkedIsMore: s.ParkedCount >= models.MaxParkedCount,
 		}
@@ -48,6 +49,6 @@ func maybe(t time.Time) *string {
 	if t.IsZero() {
 		return nil
 	}
-	s := rfc3339(t)
+	s := handlers.Seconds(t)
 	return &s
 }

@@ -27,9 +27,9 @@ func Surface(core *handlers.Core) handlers.Surface {
 	}
 	// Documenso takes any method for each. Zapier's apps subscribe by POST and unsubscribe by DELETE, both with a body.
 	return handlers.Surface{Routes: []handlers.Route{
-		{Method: http.MethodPost, Path: "/api/v1/zapier/subscribe", Handle: answered(z.subscribe)},
-		{Method: http.MethodPost, Path: "/api/v1/zapier/unsubscribe", Handle: answered(z.unsubscribe)},
-		{Method: http.MethodDelete, Path: "/api/v1/zapier/unsubscribe", Handle: answered(z.unsubscribe)},
+		{Method: http.MethodPost, Path: "/api/v1/zapier/subscribe", Handle: answered(z.subscribe), Does: "webhook.create"},
+		{Method: http.MethodPost, Path: "/api/v1/zapier/unsubscribe", Handle: answered(z.unsubscribe), Does: "webhook.delete"},
+		{Method: http.MethodDelete, Path: "/api/v1/zapier/unsubscribe", Handle: answered(z.unsubscribe), Does: "webhook.delete"},
 		{Method: http.MethodGet, Path: "/api/v1/zapier/list-documents", Handle: answered(z.listDocuments)},
 	}}
 }

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -28,11 +27,11 @@ type webhook struct {
 
 func (z *zapier) show(s *models.Subscription) webhook {
 	w := webhook{
-		ID: s.ID, WebhookURL: s.Endpoint, Triggers: []string{}, Enabled: s.Enabled, CreatedAt: javaScript(s.CreatedAt),
-		UpdatedAt: javaScript(s.CreatedAt),
+		ID: s.ID, WebhookURL: s.Endpoint, Triggers: []string{}, Enabled: s.Enabled, CreatedAt: handlers.Millis(s.CreatedAt),
+		UpdatedAt: handlers.Millis(s.CreatedAt),
 	}
 	if !s.UpdatedAt.IsZero() {
-		w.UpdatedAt = javaScript(s.UpdatedAt)
+		w.UpdatedAt = handlers.Millis(s.UpdatedAt)
 	}
 	for _, p := range s.Events {
 		w.Triggers = append(w.Triggers, trigger(string(p)))
@@ -42,8 +41,6 @@ func (z *zapier) show(s *models.Subscription) webhook {
 
 // trigger is an event's name as it is on the wire.
 func trigger(name string) string { return strings.ToUpper(strings.ReplaceAll(name, ".", "_")) }
-
-func javaScript(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
 
 // subscribe makes a subscription to one trigger.
 func (z *zapier) subscribe(c *gin.Context) error {

@@ -19,6 +19,7 @@ import (
 	"hookrouter/catalogue"
 	"hookrouter/delivery/format"
 	"hookrouter/handlers"
+	"hookrouter/handlers/openapi/openapitest"
 	"hookrouter/models"
 	"hookrouter/sandbox"
 )
@@ -32,6 +33,7 @@ type memory struct {
 
 	keys  map[[32]byte]models.APIKey
 	subs  []*models.Subscription
+	audit []models.AuditEntry
 	calls int
 	fault error
 }
@@ -84,6 +86,17 @@ func (m *memory) DeleteSubscription(_ context.Context, _, id, _ models.ID, _ tim
 	return nil
 }
 
+func (m *memory) BeginAudit(_ context.Context, e models.AuditEntry) error {
+	m.audit = append(m.audit, e)
+	return nil
+}
+
+// FinishAudit ends the newest entry, since nothing here acts at a time.
+func (m *memory) FinishAudit(_ context.Context, e models.AuditEntry) error {
+	m.audit[len(m.audit)-1] = e
+	return nil
+}
+
 func (m *memory) Refresh(context.Context) error { return nil }
 
 // CheckURL refuses plain http.
@@ -125,8 +138,7 @@ func setup(t *testing.T) *world {
 		return models.ID{6: 0x70, 8: 0x80, 15: n}
 	}
 	box := sandbox.New(newID, now)
-	var err error
-	w.handler, err = handlers.New(handlers.Options{
+	engine, err := handlers.New(handlers.Options{
 		Types: catalogue.NewBook(nil), Samples: box, Scenarios: box, InboxAddress: func(string) string { return "" },
 		VerdictOf: func(*models.Subscription, http.Header, []byte) models.Verdict { return models.VerdictUnknown },
 		Accepter:  w.store, Store: w.store, Rules: w.store, Endpoints: w.store, NewID: newID, Now: now,
@@ -140,6 +152,7 @@ func setup(t *testing.T) *world {
 		Guests: []func(*handlers.Core) handlers.Surface{Surface},
 	})
 	require.NoError(t, err)
+	w.handler = openapitest.Conform(t, engine)
 	return w
 }
 
@@ -279,4 +292,35 @@ func TestListDocumentsShowsACall(t *testing.T) {
 	call := list()
 	require.Equal(t, "TEMPLATE_USED", call["event"])
 	require.Equal(t, "https://hooks.zapier.test/1", call["webhookEndpoint"])
+}
+
+// TestActsAreEntered covers that what Zapier does is in the audit log as an act of the key.
+func TestActsAreEntered(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	key, reader := w.key(1, models.RoleManager, models.Production), w.key(1, models.RoleReader, models.Production)
+	const good = `{"webhookUrl":"https://hooks.zapier.test/1","eventTrigger":"DOCUMENT_SIGNED"}`
+	w.refused("POST", "subscribe", "hk_live_unknown", good, 401)
+	w.call("GET", "list-documents", key, "", 200, nil)
+	require.Empty(t, w.store.audit, "nobody did anything")
+
+	var hook struct{ ID string }
+	w.call("POST", "subscribe", key, good, 200, &hook)
+	w.refused("POST", "subscribe", key, `{}`, 400)
+	w.refused("POST", "unsubscribe", reader, `{"webhookId":"`+hook.ID+`"}`, 401)
+	w.call("DELETE", "unsubscribe", key, `{"webhookId":"`+hook.ID+`"}`, 200, nil)
+	w.refused("POST", "unsubscribe", key, `{"webhookId":"`+hook.ID+`"}`, 400)
+	manager, other := w.store.keys[handlers.HashKey(key)].ID, w.store.keys[handlers.HashKey(reader)].ID
+	for i, want := range []models.AuditEntry{
+		{Action: "webhook.create", ObjectID: hook.ID, Actor: models.Actor{KeyID: manager}, AuditResult: models.AuditResult{Outcome: models.AuditDone, Status: 200}},
+		{Action: "webhook.create", Actor: models.Actor{KeyID: manager}, AuditResult: models.AuditResult{Outcome: models.AuditRefused, Status: 400, Reason: "validation.error"}},
+		{Action: "webhook.delete", Actor: models.Actor{KeyID: other}, AuditResult: models.AuditResult{Outcome: models.AuditRefused, Status: 401, Reason: "access.forbidden"}},
+		{Action: "webhook.delete", ObjectID: hook.ID, Actor: models.Actor{KeyID: manager}, AuditResult: models.AuditResult{Outcome: models.AuditDone, Status: 200}},
+		{Action: "webhook.delete", ObjectID: hook.ID, Actor: models.Actor{KeyID: manager}, AuditResult: models.AuditResult{Outcome: models.AuditRefused, Status: 400, Reason: "resource.not_found"}},
+	} {
+		got := w.store.audit[i]
+		want.ID, want.OrganizationID, want.At, want.RequestID, want.Actor.Kind = got.ID, models.ID{1}, noon, got.RequestID, models.ActorKey
+		require.Equal(t, want, got, i)
+	}
+	require.Len(t, w.store.audit, 5)
 }

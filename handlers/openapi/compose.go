@@ -12,6 +12,9 @@ import (
 //go:embed spec/*.yaml
 var files embed.FS
 
+// ownErrors is the member at the head of a file that has the errors of all its operations, in place of those that are implied.
+const ownErrors = "errors"
+
 // base is the file that the others are added to.
 const base = "spec/base.yaml"
 
@@ -105,7 +108,12 @@ func add(root, part *yaml.Node) error {
 		return fmt.Errorf("there is no security")
 	}
 	each(get(part, "paths"), func(_ string, path *yaml.Node) {
-		each(path, func(_ string, operation *yaml.Node) { set(operation, "security", security, 0) })
+		each(path, func(_ string, operation *yaml.Node) {
+			set(operation, "security", security, 0)
+			if own := get(part, ownErrors); own != nil {
+				set(operation, ownErrors, own, 0)
+			}
+		})
 	})
 	for _, tag := range get(part, "tags").Content {
 		tags := ensure(root, "tags", yaml.SequenceNode)
@@ -114,7 +122,13 @@ func add(root, part *yaml.Node) error {
 	if err := join(ensure(root, "paths", yaml.MappingNode), get(part, "paths")); err != nil {
 		return err
 	}
-	return join(ensure(ensure(root, "components", yaml.MappingNode), "schemas", yaml.MappingNode), get(get(part, "components"), "schemas"))
+	components := ensure(root, "components", yaml.MappingNode)
+	for _, kind := range []string{"parameters", "responses", "schemas"} {
+		if err := join(ensure(components, kind, yaml.MappingNode), get(get(part, "components"), kind)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func join(to, from *yaml.Node) (err error) {

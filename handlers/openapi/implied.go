@@ -50,6 +50,11 @@ func complete(method string, named bool, operation *yaml.Node) {
 			}
 		}
 	})
+	if own := get(operation, ownErrors); own != nil {
+		drop(operation, ownErrors)
+		responses.Content = append(responses.Content, own.Content...)
+		return
+	}
 	if !keyed {
 		return
 	}

@@ -104,8 +104,8 @@ func showOperation(root *yaml.Node, path, method string, item, operation *yaml.N
 		Method: strings.ToUpper(method), Path: path, ID: text(operation, "operationId"), Summary: text(operation, "summary"),
 		Description: text(operation, "description"), Auth: "none",
 	}
-	for _, scheme := range get(operation, "security").Content {
-		out.Auth = scheme.Content[0].Value
+	for _, either := range get(operation, "security").Content {
+		out.Auth = text(get(get(get(root, "components"), "securitySchemes"), either.Content[0].Value), "description")
 	}
 	for _, of := range []*yaml.Node{item, operation} {
 		if list := get(of, "parameters"); list != nil {

@@ -14,7 +14,9 @@ import (
 
 	"hookrouter/handlers"
 	"hookrouter/handlers/admin"
+	"hookrouter/handlers/documenso"
 	"hookrouter/handlers/openapi"
+	"hookrouter/handlers/quicklysign"
 	"hookrouter/models"
 )
 
@@ -38,8 +40,11 @@ func (plays) Play(string, time.Time, float64) ([]*models.Event, bool) { return n
 
 func (parts) CheckURL(raw string) (*url.URL, error) { return url.Parse(raw) }
 
-// operatorParts are what the operator's surface needs.
-type operatorParts struct{ admin.Store }
+// operatorParts are what the operator's surface needs, packParts what QuicklySign's does.
+type (
+	operatorParts struct{ admin.Store }
+	packParts     struct{ quicklysign.Store }
+)
 
 // routes is every route of the whole surface, as the description writes them. A new surface belongs in here.
 func routes(t *testing.T) map[string]bool {
@@ -50,11 +55,16 @@ func routes(t *testing.T) map[string]bool {
 	})
 	require.NoError(t, err)
 	var p parts
+	packs, err := quicklysign.New(quicklysign.Options{
+		Store: packParts{}, Rules: p, Endpoints: p, NewID: newID, NewSecret: func() string { return "" }, Now: time.Now, PublicURL: "https://router.test",
+	})
+	require.NoError(t, err)
 	h, err := handlers.New(handlers.Options{
 		Accepter: p, Store: p, Rules: p, Types: p, Endpoints: p, Formats: p, Planner: p, Samples: p, Scenarios: plays{},
 		BodyOf: func(models.Job) []byte { return nil }, ReservedHeader: func(string) bool { return false }, Draining: func() bool { return false },
 		InboxAddress: func(string) string { return "" }, VerdictOf: func(*models.Subscription, http.Header, []byte) models.Verdict { return "" },
-		NewID: newID, NewSecret: func() string { return "" }, Now: time.Now, Surfaces: []handlers.Surface{operator},
+		NewID: newID, NewSecret: func() string { return "" }, Now: time.Now, Surfaces: []handlers.Surface{operator, packs},
+		Guests: []func(*handlers.Core) handlers.Surface{documenso.Surface},
 	})
 	require.NoError(t, err)
 	list := map[string]bool{}
@@ -74,6 +84,6 @@ func TestEveryRouteIsDescribedAndTheReverse(t *testing.T) {
 			described[method+" "+path] = true
 		}
 	}
-	require.Greater(t, len(described), 80)
+	require.Greater(t, len(described), 100)
 	require.Equal(t, routes(t), described)
 }

@@ -59,6 +59,9 @@ func (s *surface) begin(c *gin.Context, action models.Action, part *handlers.Par
 	if err := s.count(c, key); err != nil {
 		return nil, err
 	}
+	if err := handlers.Acts(c, key); err != nil {
+		return nil, err
+	}
 	if !key.Role.May(action) {
 		return nil, models.Errorf(models.CodeUnauthorized, "These credentials may read only.")
 	}

@@ -92,11 +92,11 @@ func (s *surface) routes() []handlers.Route {
 	for _, n := range versions {
 		for _, path := range []string{"/v1/" + n.many, "/v1/" + n.one} {
 			list = append(list,
-				handlers.Route{Method: http.MethodPost, Path: path, Handle: s.create(n)},
+				handlers.Route{Method: http.MethodPost, Path: path, Handle: s.create(n), Does: "webhook.create"},
 				handlers.Route{Method: http.MethodGet, Path: path, Handle: s.list(n)},
-				handlers.Route{Method: http.MethodDelete, Path: path, Handle: s.removeOf(n)},
-				handlers.Route{Method: http.MethodGet, Path: path + "/:key", Handle: s.get(n)},
-				handlers.Route{Method: http.MethodDelete, Path: path + "/:key", Handle: s.remove(n)},
+				handlers.Route{Method: http.MethodDelete, Path: path, Handle: s.removeOf(n), Does: "entity.delete_webhooks"},
+				handlers.Route{Method: http.MethodGet, Path: path + "/:webhook", Handle: s.get(n)},
+				handlers.Route{Method: http.MethodDelete, Path: path + "/:webhook", Handle: s.remove(n), Does: "webhook.delete"},
 			)
 		}
 	}

@@ -151,7 +151,7 @@ func TestCredentials(t *testing.T) {
 	require.NotContains(t, w.log.String(), w.secret)
 	require.NotContains(t, w.log.String(), otherSecret)
 	require.NotContains(t, w.log.String(), "client_")
-	require.Contains(t, w.log.String(), `"route":"/v1/webhooks/:key"`)
+	require.Contains(t, w.log.String(), `"route":"/v1/webhooks/:webhook"`)
 }
 
 // TestEachSeesItsOwn goes through every call with the keys of other organizations and environments.

@@ -1,11 +1,15 @@
 package quicklysign
 
 import (
+	"crypto/rand"
 	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"hookrouter/handlers"
+	"hookrouter/models"
 )
 
 // The requests below are those of the vendor's pages, with placeholders filled in and another host. The pages are named in doc.go.
@@ -159,4 +163,38 @@ func TestTheLogPageAsShown(t *testing.T) {
 	require.Empty(t, w.get("/v1/webhook_callback_logs", "entity_key", "another").many("webhook_callback_logs"))
 	both := w.get("/v1/webhook_callback_logs", "entity_key", pack, "webhook_key", key).is(400)
 	require.Equal(t, []string{"webhook_key"}, both.errors())
+}
+
+// TestWebhooksUnderV3 covers that a webhook is a subscription like any other: shown by its key, with statistics of its calls.
+func TestWebhooksUnderV3(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	text, err := handlers.NewKeyText(rand.Reader, models.Production)
+	require.NoError(t, err)
+	w.save(w.org, text, models.RoleReader, models.Production)
+	v3 := func(path string) map[string]any {
+		a := w.raw("GET", path, "", "Authorization: Bearer "+text)
+		require.Equal(t, 200, a.code, a.body)
+		return a.json()
+	}
+	for _, path := range []string{"/v1/webhooks", "/v1/subscriptions"} {
+		for _, shown := range w.raw("POST", path, v0Create).data() {
+			key := shown.(map[string]any)["key"].(string)
+			id, ok := models.ParseKey(key)
+			require.True(t, ok)
+			sub := v3("/v3/webhooks/" + id.String())
+			require.Equal(t, []any{key, pack, "quicklysign"}, []any{sub["webhook_key"], sub["entity_key"], sub["format"]})
+
+			w.call(key, "document_status_changed", 503, 200)
+			stats := v3("/v3/webhooks/" + id.String() + "/stats")
+			total := stats["total"].(map[string]any)
+			require.Equal(t, []any{2.0, 1.0, map[string]any{"2xx": 1.0, "5xx": 1.0}}, []any{total["attempts"], total["succeeded"], total["by_status"]})
+			list := v3("/v3/stats?subscription_ids=" + id.String())["webhooks"].([]any)
+			require.Equal(t, true, list[0].(map[string]any)["last_attempt"].(map[string]any)["success"])
+
+			w.raw("DELETE", w.with(path+"/"+key), "").is(200)
+			require.Equal(t, 404, w.raw("GET", "/v3/webhooks/"+id.String()+"/stats", "", "Authorization: Bearer "+text).code)
+		}
+	}
+	require.Equal(t, 4.0, v3("/v3/stats")["total"].(map[string]any)["attempts"], "what was counted stays")
 }

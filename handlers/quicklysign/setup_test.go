@@ -20,6 +20,7 @@ import (
 	"hookrouter/delivery/egress"
 	"hookrouter/delivery/format"
 	"hookrouter/handlers"
+	"hookrouter/handlers/openapi/openapitest"
 	"hookrouter/models"
 	"hookrouter/sandbox"
 	"hookrouter/store"
@@ -74,7 +75,7 @@ func setup(t *testing.T, change ...func(*Options)) *world {
 	surface, err := New(o)
 	require.NoError(t, err)
 	box := sandbox.New(storetest.NewID, w.clock.Now)
-	w.handler, err = handlers.New(handlers.Options{
+	engine, err := handlers.New(handlers.Options{
 		Accepter: others, Store: w.db, Rules: others, Endpoints: guard, Types: catalogue.NewBook(w.db), Planner: others, Samples: box, Scenarios: box,
 		BodyOf: func(models.Job) []byte { return nil }, Formats: format.List{}, ReservedHeader: format.Reserved,
 		InboxAddress: func(string) string { return "" }, VerdictOf: func(*models.Subscription, http.Header, []byte) models.Verdict { return "" },
@@ -82,6 +83,7 @@ func setup(t *testing.T, change ...func(*Options)) *world {
 		Surfaces: []handlers.Surface{surface}, EntityWebhookQuota: o.Quota,
 	})
 	require.NoError(t, err)
+	w.handler = openapitest.Conform(t, engine)
 	return w
 }
 

@@ -64,6 +64,7 @@ func (s *surface) create(n names) handlers.Func {
 		if err := s.Store.CreateSubscription(c.Request.Context(), sub, s.Quota, call.key.ID); err != nil {
 			return err
 		}
+		handlers.Concerns(c, models.ID{}, sub.ID.String())
 		s.refresh(c)
 		out := n.show(sub)
 		if s.Sign {
@@ -139,10 +140,11 @@ func (s *surface) get(n names) handlers.Func {
 // named is the webhook that the path names, if the caller may see it.
 func (s *surface) named(c *gin.Context, n names, call *call) (*models.Subscription, error) {
 	missing := models.Errorf(models.CodeNotFound, "There is no %s with this key.", n.one)
-	id, ok := models.ParseKey(c.Param("key"))
+	id, ok := models.ParseKey(c.Param("webhook"))
 	if !ok {
 		return nil, missing
 	}
+	handlers.Concerns(c, models.ID{}, id.String()) // as /v3 names it
 	sub, err := s.Store.Subscription(c.Request.Context(), call.key.OrganizationID, id)
 	if err != nil && models.CodeOf(err) == models.CodeNotFound {
 		return nil, missing
@@ -215,6 +217,7 @@ func (s *surface) removeOf(n names) handlers.Func {
 		if entity == "" {
 			return wrongField("entity_key", "It is missing. It says whose webhooks to delete; to delete one, put its key at the end of the path.")
 		}
+		handlers.Concerns(c, models.ID{}, entity)
 		gone, err := s.Store.DeleteEntityWebhooks(c.Request.Context(), call.key.OrganizationID, call.sandbox(), entity, call.key.ID, s.Now().UTC())
 		if err != nil {
 			return err

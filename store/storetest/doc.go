@@ -6,5 +6,5 @@
 //
 // It must not know how a store does what it does: no SQL of the suite reaches around the methods.
 //
-// Read in this order: databases.go, exercise.go, and the files it calls.
+// Read in this order: databases.go, exercise.go, and the exercise_*.go that it calls.
 package storetest

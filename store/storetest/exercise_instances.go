@@ -25,29 +25,7 @@ func instanceTests() []exercise {
 			w.requireCode(models.CodeFenced, w.Heartbeat(ctx, 999, models.ID{}))
 		}},
 		{"a silent instance is declared dead and its work taken over", exerciseTakeOver},
-		{"nothing comes in under the number of a dead instance", func(w *world) {
-			ctx := w.Context()
-			sub, a := w.subscribe(), w.register("a")
-			b := w.register("a")
-			pulse, err := w.Pulse(ctx, w.clock.Now(), time.Hour)
-			require.NoError(w, err)
-			require.True(w, pulse.Silent, "dead, and nobody has looked at what it had")
-			n, err := w.TakeOver(ctx, 0, w.clock.Now(), time.Hour, 10)
-			require.NoError(w, err)
-			require.Zero(w, n)
-			late := w.event(sub)
-			waiting := w.event(sub)
-			w.save(waiting)
-			_, err = w.SaveEvents(ctx, w.revision(), []*models.Accepted{owned(late, a), owned(w.event(sub), b)})
-			w.requireCode(models.CodeFenced, err)
-			require.Empty(w, w.claim(a, models.Want{SubscriptionID: sub.ID, Limit: 10}))
-			require.Len(w, w.claim(b, models.Want{SubscriptionID: sub.ID, Limit: 10}), 1)
-			_, err = w.Event(ctx, w.org.ID, late.Event.ID)
-			w.requireCode(models.CodeNotFound, err)
-			pulse, err = w.Pulse(ctx, w.clock.Now(), time.Hour)
-			require.NoError(w, err)
-			require.False(w, pulse.Silent)
-		}},
+		{"nothing comes in under the number of a dead instance", exerciseDeadNumber},
 		{"a dead instance is looked at once more at the end and then forgotten", exerciseForget},
 		{"an instance does not declare itself dead", func(w *world) {
 			ctx := w.Context()
@@ -91,42 +69,70 @@ func instanceTests() []exercise {
 			require.NoError(w, w.Deregister(w.Context(), a))
 			require.Equal(w, 1, senders())
 		}},
-		{"an owner can ask what it owns", func(w *world) {
-			sub, a, b := w.subscribe(), w.register("a"), w.register("b")
-			one, two, foreign := owned(w.event(sub), a), owned(w.event(sub), a), owned(w.event(sub), b)
-			w.save(one, two, foreign, w.event(sub))
-			then := w.clock.Now()
-			w.clock.Advance(time.Minute)
-			w.save(owned(w.event(sub), a))
-			ids, err := w.Owned(w.Context(), a, then.Add(time.Second), 10)
-			require.NoError(w, err)
-			require.Empty(w, ids, "no answer was lost")
-			ctx, cancel := context.WithCancel(w.Context())
-			cancel()
-			_, err = w.SaveEvents(ctx, 0, []*models.Accepted{w.event(sub)})
-			require.Error(w, err)
-			ids, err = w.Owned(w.Context(), a, then.Add(time.Second), 10)
-			require.NoError(w, err)
-			require.Empty(w, ids, "it had nothing that was handed over")
-			w.loseAnswer(owned(w.event(sub), a))
-			ids, err = w.Owned(w.Context(), a, then.Add(time.Second), 10)
-			require.NoError(w, err)
-			require.ElementsMatch(w, []models.ID{one.Deliveries[0].ID, two.Deliveries[0].ID}, ids, "not the one that is being handed over")
-			ids, err = w.Owned(w.Context(), a, then.Add(time.Second), 1)
-			require.NoError(w, err)
-			require.Len(w, ids, 1)
-			require.NoError(w, w.Release(w.Context(), a, ids, w.clock.Now()))
-			require.Equal(w, models.StatusPending, w.delivery(ids[0]).Status)
-			w.claim(a, models.Want{SubscriptionID: sub.ID, Limit: 10})
-			for range lookAgain {
-				_, err = w.Owned(w.Context(), a, w.clock.Now(), 10)
-				require.NoError(w, err)
-			}
-			ids, err = w.Owned(w.Context(), a, w.clock.Advance(10*time.Minute), 10)
-			require.NoError(w, err)
-			require.Len(w, ids, 2, "what was claimed is known at any time")
-		}},
+		{"an owner can ask what it owns", exerciseOwned},
 	}
+}
+
+// exerciseDeadNumber is about an instance that was declared dead because its name was registered again.
+func exerciseDeadNumber(w *world) {
+	ctx := w.Context()
+	sub, a := w.subscribe(), w.register("a")
+	b := w.register("a")
+	pulse, err := w.Pulse(ctx, w.clock.Now(), time.Hour)
+	require.NoError(w, err)
+	require.True(w, pulse.Silent, "dead, and nobody has looked at what it had")
+	n, err := w.TakeOver(ctx, 0, w.clock.Now(), time.Hour, 10)
+	require.NoError(w, err)
+	require.Zero(w, n)
+	late := w.event(sub)
+	waiting := w.event(sub)
+	w.save(waiting)
+	_, err = w.SaveEvents(ctx, w.revision(), []*models.Accepted{owned(late, a), owned(w.event(sub), b)})
+	w.requireCode(models.CodeFenced, err)
+	require.Empty(w, w.claim(a, models.Want{SubscriptionID: sub.ID, Limit: 10}))
+	require.Len(w, w.claim(b, models.Want{SubscriptionID: sub.ID, Limit: 10}), 1)
+	_, err = w.Event(ctx, w.org.ID, late.Event.ID)
+	w.requireCode(models.CodeNotFound, err)
+	pulse, err = w.Pulse(ctx, w.clock.Now(), time.Hour)
+	require.NoError(w, err)
+	require.False(w, pulse.Silent)
+}
+
+// exerciseOwned is how an instance finds what a lost answer may have left it, and no more than that.
+func exerciseOwned(w *world) {
+	sub, a, b := w.subscribe(), w.register("a"), w.register("b")
+	one, two, foreign := owned(w.event(sub), a), owned(w.event(sub), a), owned(w.event(sub), b)
+	w.save(one, two, foreign, w.event(sub))
+	then := w.clock.Now()
+	w.clock.Advance(time.Minute)
+	w.save(owned(w.event(sub), a))
+	ids, err := w.Owned(w.Context(), a, then.Add(time.Second), 10)
+	require.NoError(w, err)
+	require.Empty(w, ids, "no answer was lost")
+	ctx, cancel := context.WithCancel(w.Context())
+	cancel()
+	_, err = w.SaveEvents(ctx, 0, []*models.Accepted{w.event(sub)})
+	require.Error(w, err)
+	ids, err = w.Owned(w.Context(), a, then.Add(time.Second), 10)
+	require.NoError(w, err)
+	require.Empty(w, ids, "it had nothing that was handed over")
+	w.loseAnswer(owned(w.event(sub), a))
+	ids, err = w.Owned(w.Context(), a, then.Add(time.Second), 10)
+	require.NoError(w, err)
+	require.ElementsMatch(w, []models.ID{one.Deliveries[0].ID, two.Deliveries[0].ID}, ids, "not the one that is being handed over")
+	ids, err = w.Owned(w.Context(), a, then.Add(time.Second), 1)
+	require.NoError(w, err)
+	require.Len(w, ids, 1)
+	require.NoError(w, w.Release(w.Context(), a, ids, w.clock.Now()))
+	require.Equal(w, models.StatusPending, w.delivery(ids[0]).Status)
+	w.claim(a, models.Want{SubscriptionID: sub.ID, Limit: 10})
+	for range lookAgain {
+		_, err = w.Owned(w.Context(), a, w.clock.Now(), 10)
+		require.NoError(w, err)
+	}
+	ids, err = w.Owned(w.Context(), a, w.clock.Advance(10*time.Minute), 10)
+	require.NoError(w, err)
+	require.Len(w, ids, 2, "what was claimed is known at any time")
 }
 
 // silence lets two hours pass without a word from an instance. Postgres goes by its own clock, so there its last heartbeat is moved.

@@ -111,15 +111,7 @@ func testRulesAsOf(w *world) {
 	for _, m := range moments {
 		for _, q := range []models.RulesQuery{{Revision: m.revision}, {Revision: models.RevisionUnknown, At: m.at}} {
 			q.OrganizationID, q.Limit = w.org.ID, 7
-			var list []models.RulesThen
-			for {
-				page, err := w.RulesAsOf(w.Context(), q)
-				require.NoError(w, err)
-				if list = append(list, page...); len(page) < q.Limit {
-					break
-				}
-				q.After = page[len(page)-1].ID
-			}
+			list := w.rulesAsOf(q)
 			require.Len(w, list, len(now), "each that ever existed")
 			require.True(w, slices.IsSortedFunc(list, func(a, b models.RulesThen) int { return a.ID.Compare(b.ID) }))
 			for _, then := range list {
@@ -142,6 +134,19 @@ func testRulesAsOf(w *world) {
 			require.NoError(w, err)
 			require.Equal(w, s.Sandbox == sandbox, len(list) == 1)
 		}
+	}
+}
+
+// rulesAsOf are all that a query selects, page by page.
+func (w *world) rulesAsOf(q models.RulesQuery) (list []models.RulesThen) {
+	w.Helper()
+	for {
+		page, err := w.RulesAsOf(w.Context(), q)
+		require.NoError(w, err)
+		if list = append(list, page...); len(page) < q.Limit {
+			return list
+		}
+		q.After = page[len(page)-1].ID
 	}
 }
 

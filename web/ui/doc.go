@@ -13,6 +13,6 @@
 //
 // Files ending in _templ.go are generated from the .templ files beside them: make generate.
 //
-// Read in this order: state.go, time.go, call.go; then buttons.templ, fields.templ, picker.templ, table.templ, text.templ, code.templ,
+// Read in this order: state.go, time.go, call.go, classes.go; then buttons.templ, fields.templ, picker.templ, table.templ, text.templ, code.templ,
 // graphs.go, graphs.templ.
 package ui
