@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -170,6 +171,44 @@ func TestScenarios(t *testing.T) {
 		w.call("POST", "/v3/sandbox/scenarios/signature_done/run", key, "").is(503)
 		w.call("POST", "/v3/sandbox/scenarios/signature_done/run", key, `{"speed":0}`).is(202)
 	})
+}
+
+func TestAScenarioStepByStep(t *testing.T) {
+	t.Parallel()
+	w := setup(t, func(o *Options) {
+		o.Now, o.Scenarios = time.Now, sandbox.New(o.NewID, time.Now)
+		o.NewID = func() models.ID { id := models.FloorID(time.Now()); id[15] = 9; return id }
+	})
+	key := w.manager()
+	const path = "/v3/sandbox/scenarios/signature_done/run"
+	begun := w.call("POST", path, key, `{"step":1}`).is(202).json()
+	run := begun["run_id"].(string)
+	require.Equal(t, "signature_request.activated", begun["events"].([]any)[0].(map[string]any)["event_name"])
+	second := w.call("POST", path, key, `{"step":2,"run_id":"`+run+`"}`).is(202).json()
+	require.Equal(t, run, second["run_id"])
+	again := w.call("POST", path, key, `{"step":2,"run_id":"`+run+`"}`).is(202).json()
+	require.Equal(t, second["events"].([]any)[0].(map[string]any)["event_id"], again["events"].([]any)[0].(map[string]any)["event_id"])
+	require.Len(t, w.store.events, 2, "a step that is sent twice is one event")
+	subject := func(e *models.Event) string {
+		var data struct {
+			Request struct{ ID string } `json:"signature_request"`
+		}
+		require.NoError(t, json.Unmarshal(e.Data, &data))
+		return data.Request.ID
+	}
+	require.Equal(t, subject(w.store.events[0]), subject(w.store.events[1]))
+	require.Equal(t, time.Second, w.store.events[1].Time.Sub(w.store.events[0].Time))
+	require.True(t, w.store.events[1].Sandbox)
+	other := w.call("POST", "/v3/sandbox/scenarios/identity_failed/run", key, `{"step":1,"run_id":"`+run+`"}`).is(202).json()
+	require.NotEqual(t, begun["events"], other["events"])
+
+	for body, field := range map[string]string{
+		`{"step":0}`: "step", `{"step":9}`: "step", `{"step":"a"}`: "step", `{"run_id":"` + run + `"}`: "run_id",
+		`{"step":2,"run_id":"x"}`: "run_id", `{"step":2,"run_id":"00000000-0000-7000-8000-000000000000"}`: "run_id",
+	} {
+		require.Contains(t, w.call("POST", path, key, body).invalid(), field, body)
+	}
+	w.call("POST", "/v3/sandbox/scenarios/no_such/run", key, `{"step":1}`).is(404)
 }
 
 // inboxAt makes an inbox and returns its id and the path that it listens on.

@@ -158,7 +158,7 @@ type Samples interface {
 type Scenarios interface {
 	Scenarios() []models.Scenario
 	// Play makes the events of a flow with their Name, Data, EntityKey and Time. A speed of 0 makes all happen at begin.
-	Play(name string, begin time.Time, speed float64) (events []*models.Event, ok bool)
+	Play(name string, newID func() models.ID, begin time.Time, speed float64) (events []*models.Event, ok bool)
 }
 
 // Again sends what was sent before, or missed.
