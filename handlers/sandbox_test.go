@@ -268,6 +268,32 @@ func TestInboxes(t *testing.T) {
 	require.Equal(t, "quota.exceeded", w.call("POST", "/v3/sandbox/inboxes", key, "{}").is(403).json()["type"])
 }
 
+// TestAnInboxIsChanged lets one that was well fail twice.
+func TestAnInboxIsChanged(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	id, path := w.inboxAt(`{"name":"Mine","fail_first":1}`)
+	w.call("POST", path, "", "{}").is(500)
+	w.call("POST", path, "", "{}").is(200)
+	changed := w.call("PATCH", "/v3/sandbox/inboxes/"+id, w.manager(), `{"fail_first":2,"fail_status":503,"status":204}`).is(200).json()
+	require.Equal(t, 2.0, changed["fails_left"])
+	require.Equal(t, "Mine", changed["name"])
+	w.call("POST", path, "", "{}").is(503)
+	changed = w.call("PATCH", "/v3/sandbox/inboxes/"+id, w.manager(), `{"name":"Yours"}`).is(200).json()
+	require.Equal(t, 1.0, changed["fails_left"], "what is not named stays")
+	require.Equal(t, "Yours", changed["name"])
+	w.call("POST", path, "", "{}").is(503)
+	w.call("POST", path, "", "{}").is(204)
+	for body, field := range map[string]string{
+		`{"ttl_seconds":60}`: "ttl_seconds", `{"status":1}`: "status", `{"redirect_to":"x"}`: "redirect_to", `{"fail_first":"a"}`: "fail_first",
+	} {
+		require.Contains(t, w.call("PATCH", "/v3/sandbox/inboxes/"+id, w.manager(), body).invalid(), field)
+	}
+	other := w.key(w.other, models.RoleManager, models.Production)
+	w.call("PATCH", "/v3/sandbox/inboxes/"+id, other, `{}`).is(404)
+	w.call("PATCH", "/v3/sandbox/inboxes/"+id, w.key(w.org, models.RoleReader, models.Production), `{}`).is(403)
+}
+
 func TestInboxInputIsChecked(t *testing.T) {
 	t.Parallel()
 	w := setup(t)

@@ -141,6 +141,8 @@ type Inboxes interface {
 	Inboxes(ctx context.Context, org models.ID, now time.Time) ([]models.Inbox, error)
 	Inbox(ctx context.Context, org, id models.ID, now time.Time) (models.Inbox, error)
 	InboxByToken(ctx context.Context, token string, now time.Time) (models.Inbox, error)
+	// UpdateInbox stores the name and the behavior.
+	UpdateInbox(ctx context.Context, b models.Inbox, now time.Time) error
 	DeleteInbox(ctx context.Context, org, id models.ID) error
 	// KeepInboxRequest returns the number of the request, counted over all instances.
 	KeepInboxRequest(ctx context.Context, r models.InboxRequest) (number int, err error)
