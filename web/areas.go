@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"strings"
 
 	"hookrouter/models"
 )
@@ -71,4 +72,17 @@ func (s *site) page(a area, r route) http.Handler {
 			v.fail(err) //nolint:contextcheck // as above
 		}
 	})
+}
+
+// Pages is the patterns of all that can be read, for the tests that visit each.
+func Pages() []string {
+	var list []string
+	for _, a := range new(site).areas() {
+		for _, r := range a.routes {
+			if strings.HasPrefix(r.pattern, "GET ") {
+				list = append(list, r.pattern)
+			}
+		}
+	}
+	return list
 }
