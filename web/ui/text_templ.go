@@ -918,7 +918,7 @@ func Dialog(id, title string) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 68, "\" aria-modal=\"true\"><a class=\"dialog__scrim\" href=\"#\" aria-label=\"Close\" tabindex=\"-1\"></a><div class=\"dialog__box\"><h2 id=\"")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 68, "\" aria-modal=\"true\"><a class=\"dialog__scrim\" href=\"#\" aria-label=\"Close\" tabindex=\"-1\"></a><div class=\"dialog__box\" tabindex=\"-1\"><h2 id=\"")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

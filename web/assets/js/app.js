@@ -78,6 +78,8 @@ function enhance(scope) {
 document.addEventListener("click", (e) => {
   const button = e.target.closest("button");
   if (button?.matches(".copy")) copy(button);
+  const link = e.target.closest('a[href^="#"]');
+  if (link && document.getElementById(link.hash.slice(1))?.matches(".dialog")) opener = link;
   if (button?.matches("[data-dismiss]")) button.closest(".toast").remove();
 });
 document.addEventListener("input", (e) => {
@@ -88,7 +90,30 @@ document.addEventListener("change", (e) => {
   const picker = e.target.closest(".picker");
   if (picker) countPicked(picker);
 });
+// Dialogs: one that opens takes the focus, keeps it while it is open, and gives it back to what opened it.
+let opener = null;
+const stops = (dialog) => [...dialog.querySelectorAll(".dialog__box :is(a[href], button, input, select, textarea, summary)")].filter((el) => el.checkVisibility());
+function followDialog() {
+  const dialog = document.querySelector(".dialog:target");
+  if (dialog) {
+    dialog.querySelector(".dialog__box").focus(); // not its first button: who leans on Enter has to read first
+  } else if (opener) {
+    opener.focus();
+    opener = null;
+  }
+}
+addEventListener("hashchange", followDialog);
+function keepInDialog(e) {
+  const dialog = document.querySelector(".dialog:target");
+  if (!dialog) return;
+  const all = stops(dialog), at = all.indexOf(document.activeElement), next = at < 0 ? (e.shiftKey ? all.length - 1 : 0) : at + (e.shiftKey ? -1 : 1);
+  if (at >= 0 && next >= 0 && next < all.length) return;
+  e.preventDefault();
+  all[(next + all.length) % all.length]?.focus();
+}
+
 document.addEventListener("keydown", (e) => {
+  if (e.key === "Tab") keepInDialog(e);
   if (e.key === "Escape" && location.hash && document.querySelector(".dialog:target")) {
     location.hash = "";
   }
