@@ -233,7 +233,7 @@ func behaviorFields(f *inboxForm) templ.Component {
 			templ_7745c5c3_Var9 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 16, "<div class=\"grid\">")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 16, "<div class=\"grid grid--lead\">")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -241,19 +241,19 @@ func behaviorFields(f *inboxForm) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = ui.Input(ui.Field{Name: "status", Label: "Status", Value: f.status, Error: f.faults["status"], Hint: "Of its answers, 200 to 599.", Type: "number", Attrs: templ.Attributes{"min": "200", "max": "599"}}).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = ui.Input(ui.Field{Name: "status", Required: true, Label: "Status", Value: f.status, Error: f.faults["status"], Hint: "Of its answers, 200 to 599.", Type: "number", Attrs: templ.Attributes{"min": "200", "max": "599"}}).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = ui.Input(ui.Field{Name: "delay_ms", Label: "Delay in ms", Value: f.delay, Error: f.faults["delay_ms"], Hint: "Before it answers, up to 60000.", Type: "number", Attrs: templ.Attributes{"min": "0", "max": "60000"}}).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = ui.Input(ui.Field{Name: "delay_ms", Required: true, Label: "Delay in ms", Value: f.delay, Error: f.faults["delay_ms"], Hint: "Before it answers, up to 60000.", Type: "number", Attrs: templ.Attributes{"min": "0", "max": "60000"}}).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = ui.Input(ui.Field{Name: "fail_first", Label: "Fail the first", Value: f.failFirst, Error: f.faults["fail_first"], Hint: "So many fail before it behaves.", Type: "number", Attrs: templ.Attributes{"min": "0", "max": "1000"}}).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = ui.Input(ui.Field{Name: "fail_first", Required: true, Label: "Fail the first", Value: f.failFirst, Error: f.faults["fail_first"], Hint: "So many fail before it behaves.", Type: "number", Attrs: templ.Attributes{"min": "0", "max": "1000"}}).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = ui.Input(ui.Field{Name: "fail_status", Label: "Status of those", Value: f.failStatus, Error: f.faults["fail_status"], Hint: "200 to 599.", Type: "number", Attrs: templ.Attributes{"min": "200", "max": "599"}}).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = ui.Input(ui.Field{Name: "fail_status", Required: true, Label: "Status of those", Value: f.failStatus, Error: f.faults["fail_status"], Hint: "200 to 599.", Type: "number", Attrs: templ.Attributes{"min": "200", "max": "599"}}).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

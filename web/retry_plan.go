@@ -36,7 +36,7 @@ type plannedAttempt struct {
 func (a plannedAttempt) outcome() ui.State {
 	switch {
 	case a.At == nil:
-		return ui.State{Word: "Only if the ones before are early", Tone: ui.Quiet}
+		return ui.State{Word: "Perhaps", Tone: ui.Quiet}
 	case a.Success:
 		return ui.State{Word: "Succeeds", Tone: ui.Good}
 	}
@@ -201,10 +201,18 @@ func (p *retryPlan) summary() ui.State {
 	}
 }
 
+// count says how many attempts there are.
+func (p *retryPlan) count() string {
+	if len(p.Attempts) == 1 {
+		return "One attempt."
+	}
+	return "Up to " + strconv.Itoa(len(p.Attempts)) + " attempts."
+}
+
 // after is how long after the first attempt something is.
 func (p *retryPlan) after(t time.Time) string {
 	if !t.After(p.From) {
 		return "at once"
 	}
-	return "+ " + ui.Duration(t.Sub(p.From))
+	return "after " + ui.Duration(t.Sub(p.From))
 }

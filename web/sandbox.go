@@ -65,8 +65,22 @@ func (c *scenario) call() string { return "/v3/sandbox/scenarios/" + url.PathEsc
 
 // title is its name for people.
 func (c *scenario) title() string {
-	t := strings.ReplaceAll(c.Name, "_", " ")
+	t := strings.ReplaceAll(strings.Replace(c.Name, "quicklysign", "QuicklySign", 1), "_", " ")
 	return strings.ToUpper(t[:1]) + t[1:]
+}
+
+// format is whose events they are.
+func (c *scenario) format() string {
+	switch models.Family(c.Family) {
+	case models.FamilyYousign:
+		return "Yousign"
+	case models.FamilyDocumenso:
+		return "Documenso"
+	case models.FamilyQuicklySign:
+		return "QuicklySign"
+	default:
+		return c.Family
+	}
 }
 
 // lasts is how long it takes at normal speed.

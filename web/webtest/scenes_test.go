@@ -164,3 +164,13 @@ func demoScene(t *testing.T, p *program) map[string]string {
 	}
 	return places
 }
+
+// workspace makes a workspace and returns its id.
+func (p *program) workspace() string {
+	p.t.Helper()
+	var made struct{ ID string }
+	p.api(http.StatusCreated, http.MethodPost, "/v3/workspaces", map[string]any{"name": "Paris"}, &made)
+	return made.ID
+}
+
+func contains(page, text string) bool { return strings.Contains(page, text) }
