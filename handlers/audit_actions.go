@@ -22,6 +22,7 @@ var actions = map[string]string{
 	http.MethodDelete + " /v3/events/:event/payload":           "event.expunge",
 	http.MethodDelete + " /v3/entities/:entity":                "entity.remove",
 	http.MethodPost + " /v3/sandbox/inboxes":                   "inbox.create",
+	http.MethodPatch + " /v3/sandbox/inboxes/:inbox":           "inbox.update",
 	http.MethodDelete + " /v3/sandbox/inboxes/:inbox":          "inbox.delete",
 	http.MethodPost + " /v3/workspaces":                        "workspace.create",
 	http.MethodPatch + " /v3/workspaces/:workspace":            "workspace.update",

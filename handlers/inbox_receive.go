@@ -188,8 +188,8 @@ func (a *api) behave(c *gin.Context, b *models.Inbox, number int) error {
 	control := http.NewResponseController(c.Writer)
 	_ = control.SetReadDeadline(time.Time{})
 	_ = control.SetWriteDeadline(a.Now().Add(2 * longest))
-	if number <= how.FailFirst {
-		plain(c, how.FailStatus, "This inbox fails its first "+strconv.Itoa(how.FailFirst)+" requests.\n")
+	if how.Fails(number) {
+		plain(c, how.FailStatus, "This inbox fails "+strconv.Itoa(how.FailFirst)+" requests first.\n")
 		return nil
 	}
 	if !a.pause(c.Request.Context(), how.Delay) {

@@ -15,6 +15,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/gin-gonic/gin"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"hookrouter/models"
 )
@@ -53,6 +54,7 @@ type inboxOutput struct {
 	Delay      int64            `json:"delay_ms"`
 	FailFirst  int              `json:"fail_first"`
 	FailStatus int              `json:"fail_status"`
+	FailsLeft  int              `json:"fails_left"` // of fail_first, those that are still to come
 	RedirectTo *string          `json:"redirect_to"`
 	Received   int              `json:"received"`
 	CreatedAt  string           `json:"created_at"`
@@ -63,6 +65,7 @@ func (a *api) showInbox(b models.Inbox) inboxOutput {
 	return inboxOutput{
 		ID: b.ID, Name: b.Name, URL: a.InboxAddress(b.Token), Mode: b.Behavior.Mode, Status: b.Behavior.Status,
 		Delay: b.Behavior.Delay.Milliseconds(), FailFirst: b.Behavior.FailFirst, FailStatus: b.Behavior.FailStatus,
+		FailsLeft: max(b.Behavior.FailFrom+b.Behavior.FailFirst-b.Received, 0),
 		RedirectTo: optional(b.Behavior.RedirectTo), Received: b.Received, CreatedAt: millis(b.CreatedAt), ExpiresAt: millis(b.ExpiresAt),
 	}
 }
@@ -76,17 +79,13 @@ func (a *api) createInbox(c *gin.Context, key *models.APIKey) error {
 	if err := a.rules.read(c.Request, &in, in.fields()...); err != nil {
 		return err
 	}
-	if in.RedirectTo != "" && !webAddress(in.RedirectTo) {
-		return models.Invalid(models.FieldError{Name: "redirect_to", Reason: reason("web_address", "")})
+	if err := in.checkRedirect(); err != nil {
+		return err
 	}
 	now := a.Now().UTC()
 	id := a.NewID()
 	b := models.Inbox{
-		ID: id, OrganizationID: key.OrganizationID, Token: a.newToken(id), Name: in.Name,
-		Behavior: models.InboxBehavior{
-			Mode: models.InboxMode(in.Mode), Status: in.Status, Delay: time.Duration(in.Delay) * time.Millisecond, FailFirst: in.FailFirst,
-			FailStatus: in.FailStatus, RedirectTo: in.RedirectTo,
-		},
+		ID: id, OrganizationID: key.OrganizationID, Token: a.newToken(id), Name: in.Name, Behavior: in.behavior(),
 		CreatedAt: now, ExpiresAt: now.Add(time.Duration(in.TTL) * time.Second),
 	}
 	if err := a.Store.CreateInbox(c.Request.Context(), b); err != nil {
@@ -94,6 +93,52 @@ func (a *api) createInbox(c *gin.Context, key *models.APIKey) error {
 	}
 	Concerns(c, models.ID{}, b.ID.String())
 	WriteJSON(c, http.StatusCreated, a.showInbox(b))
+	return nil
+}
+
+// behavior is what an inbox with this input does.
+func (in *inboxInput) behavior() models.InboxBehavior {
+	return models.InboxBehavior{
+		Mode: models.InboxMode(in.Mode), Status: in.Status, Delay: time.Duration(in.Delay) * time.Millisecond, FailFirst: in.FailFirst,
+		FailStatus: in.FailStatus, RedirectTo: in.RedirectTo,
+	}
+}
+
+func (in *inboxInput) checkRedirect() error {
+	if in.RedirectTo != "" && !webAddress(in.RedirectTo) {
+		return models.Invalid(models.FieldError{Name: "redirect_to", Reason: reason("web_address", "")})
+	}
+	return nil
+}
+
+// updateInbox changes the name and the behavior; what the body does not name stays. A fail_first counts from the change on.
+func (a *api) updateInbox(c *gin.Context, key *models.APIKey) error {
+	b, err := a.inbox(c, key)
+	if err != nil {
+		return err
+	}
+	how, from := b.Behavior, b.Behavior.FailFrom
+	in := inboxInput{
+		Name: b.Name, TTL: int(models.DefaultInboxTTL / time.Second), Mode: string(how.Mode), Status: how.Status,
+		Delay: int(how.Delay.Milliseconds()), FailFirst: how.FailFirst, FailStatus: how.FailStatus, RedirectTo: how.RedirectTo,
+	}
+	fields := slices.DeleteFunc(in.fields(), func(f Field) bool { return f.Name == "ttl_seconds" || f.Name == "fail_first" })
+	fields = append(fields, Field{"fail_first", false, func(v jsontext.Value) []Fault {
+		from = b.Received
+		return Integer(&in.FailFirst)(v)
+	}})
+	if err := a.rules.read(c.Request, &in, fields...); err != nil {
+		return err
+	}
+	if err := in.checkRedirect(); err != nil {
+		return err
+	}
+	b.Name, b.Behavior = in.Name, in.behavior()
+	b.Behavior.FailFrom = from
+	if err := a.Store.UpdateInbox(c.Request.Context(), b, a.Now()); err != nil {
+		return err
+	}
+	WriteJSON(c, http.StatusOK, a.showInbox(b))
 	return nil
 }
 

@@ -60,6 +60,20 @@ func (m *memory) InboxByToken(_ context.Context, token string, now time.Time) (m
 	return m.findInbox(now, func(b models.Inbox) bool { return b.Token == token })
 }
 
+func (m *memory) UpdateInbox(_ context.Context, b models.Inbox, now time.Time) error {
+	if _, err := m.Inbox(context.Background(), b.OrganizationID, b.ID, now); err != nil {
+		return err
+	}
+	leave, err := m.enter()
+	defer leave()
+	for i := range m.inboxes {
+		if m.inboxes[i].ID == b.ID {
+			m.inboxes[i].Name, m.inboxes[i].Behavior = b.Name, b.Behavior
+		}
+	}
+	return err
+}
+
 func (m *memory) DeleteInbox(_ context.Context, org, id models.ID) error {
 	leave, err := m.enter()
 	defer leave()

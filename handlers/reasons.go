@@ -75,6 +75,9 @@ var reasons = map[string]string{
 
 	// the sandbox
 	"speed":       "This value must be 0, for all at once, or from 0.1 to 1000.",
+	"step":        "This value must be a whole number from 1 to %s.",
+	"run_id":      "This must be the run_id of the answer to another step of the last 24 hours.",
+	"run_step":    "A run_id says which run a step belongs to, so it stands beside step only.",
 	"web_address": "This value must be the address of a web page: http or https, without a user.",
 	// the organization's own catalogue
 	"new_type":     "A name has lower-case letters, digits and underscores in parts joined by dots, at most 128 bytes.",

@@ -67,6 +67,7 @@ func (a *api) routes() []route {
 		{http.MethodGet, "/v3/sandbox/inboxes", read, anyEnvironment, a.listInboxes},
 		{http.MethodPost, "/v3/sandbox/inboxes", manage, anyEnvironment, a.createInbox},
 		{http.MethodGet, "/v3/sandbox/inboxes/:inbox", read, anyEnvironment, a.getInbox},
+		{http.MethodPatch, "/v3/sandbox/inboxes/:inbox", manage, anyEnvironment, a.updateInbox},
 		{http.MethodDelete, "/v3/sandbox/inboxes/:inbox", manage, anyEnvironment, a.deleteInbox},
 		{http.MethodGet, "/v3/sandbox/inboxes/:inbox/requests", read, anyEnvironment, a.listInboxRequests},
 		{http.MethodPost, "/v3/deliveries/:delivery/retry", manage, anyEnvironment, a.retryDelivery},

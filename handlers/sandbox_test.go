@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -173,6 +174,44 @@ func TestScenarios(t *testing.T) {
 	})
 }
 
+func TestAScenarioStepByStep(t *testing.T) {
+	t.Parallel()
+	w := setup(t, func(o *Options) {
+		o.Now, o.Scenarios = time.Now, sandbox.New(o.NewID, time.Now)
+		o.NewID = func() models.ID { id := models.FloorID(time.Now()); id[15] = 9; return id }
+	})
+	key := w.manager()
+	const path = "/v3/sandbox/scenarios/signature_done/run"
+	begun := w.call("POST", path, key, `{"step":1}`).is(202).json()
+	run := begun["run_id"].(string)
+	require.Equal(t, "signature_request.activated", begun["events"].([]any)[0].(map[string]any)["event_name"])
+	second := w.call("POST", path, key, `{"step":2,"run_id":"`+run+`"}`).is(202).json()
+	require.Equal(t, run, second["run_id"])
+	again := w.call("POST", path, key, `{"step":2,"run_id":"`+run+`"}`).is(202).json()
+	require.Equal(t, second["events"].([]any)[0].(map[string]any)["event_id"], again["events"].([]any)[0].(map[string]any)["event_id"])
+	require.Len(t, w.store.events, 2, "a step that is sent twice is one event")
+	subject := func(e *models.Event) string {
+		var data struct {
+			Request struct{ ID string } `json:"signature_request"`
+		}
+		require.NoError(t, json.Unmarshal(e.Data, &data))
+		return data.Request.ID
+	}
+	require.Equal(t, subject(w.store.events[0]), subject(w.store.events[1]))
+	require.Equal(t, time.Second, w.store.events[1].Time.Sub(w.store.events[0].Time))
+	require.True(t, w.store.events[1].Sandbox)
+	other := w.call("POST", "/v3/sandbox/scenarios/identity_failed/run", key, `{"step":1,"run_id":"`+run+`"}`).is(202).json()
+	require.NotEqual(t, begun["events"], other["events"])
+
+	for body, field := range map[string]string{
+		`{"step":0}`: "step", `{"step":9}`: "step", `{"step":"a"}`: "step", `{"run_id":"` + run + `"}`: "run_id",
+		`{"step":2,"run_id":"x"}`: "run_id", `{"step":2,"run_id":"00000000-0000-7000-8000-000000000000"}`: "run_id",
+	} {
+		require.Contains(t, w.call("POST", path, key, body).invalid(), field, body)
+	}
+	w.call("POST", "/v3/sandbox/scenarios/no_such/run", key, `{"step":1}`).is(404)
+}
+
 // inboxAt makes an inbox and returns its id and the path that it listens on.
 func (w *world) inboxAt(body string) (id, path string) {
 	w.t.Helper()
@@ -228,6 +267,32 @@ func TestInboxes(t *testing.T) {
 		w.call("POST", "/v3/sandbox/inboxes", key, "{}").is(201)
 	}
 	require.Equal(t, "quota.exceeded", w.call("POST", "/v3/sandbox/inboxes", key, "{}").is(403).json()["type"])
+}
+
+// TestAnInboxIsChanged lets one that was well fail twice.
+func TestAnInboxIsChanged(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	id, path := w.inboxAt(`{"name":"Mine","fail_first":1}`)
+	w.call("POST", path, "", "{}").is(500)
+	w.call("POST", path, "", "{}").is(200)
+	changed := w.call("PATCH", "/v3/sandbox/inboxes/"+id, w.manager(), `{"fail_first":2,"fail_status":503,"status":204}`).is(200).json()
+	require.Equal(t, 2.0, changed["fails_left"])
+	require.Equal(t, "Mine", changed["name"])
+	w.call("POST", path, "", "{}").is(503)
+	changed = w.call("PATCH", "/v3/sandbox/inboxes/"+id, w.manager(), `{"name":"Yours"}`).is(200).json()
+	require.Equal(t, 1.0, changed["fails_left"], "what is not named stays")
+	require.Equal(t, "Yours", changed["name"])
+	w.call("POST", path, "", "{}").is(503)
+	w.call("POST", path, "", "{}").is(204)
+	for body, field := range map[string]string{
+		`{"ttl_seconds":60}`: "ttl_seconds", `{"status":1}`: "status", `{"redirect_to":"x"}`: "redirect_to", `{"fail_first":"a"}`: "fail_first",
+	} {
+		require.Contains(t, w.call("PATCH", "/v3/sandbox/inboxes/"+id, w.manager(), body).invalid(), field)
+	}
+	other := w.key(w.other, models.RoleManager, models.Production)
+	w.call("PATCH", "/v3/sandbox/inboxes/"+id, other, `{}`).is(404)
+	w.call("PATCH", "/v3/sandbox/inboxes/"+id, w.key(w.org, models.RoleReader, models.Production), `{}`).is(403)
 }
 
 func TestInboxInputIsChecked(t *testing.T) {

@@ -135,6 +135,7 @@ func (a *api) listScenarios(c *gin.Context, key *models.APIKey) error {
 // runOutput says which events a scenario publishes, and when.
 type runOutput struct {
 	Scenario string           `json:"scenario"`
+	RunID    *models.ID       `json:"run_id"` // of a scenario that is played step by step
 	Events   []runEventOutput `json:"events"`
 }
 
@@ -148,7 +149,8 @@ type runEventOutput struct {
 func (a *api) runScenario(c *gin.Context, key *models.APIKey) error {
 	speed := 1.0
 	var in sampleInput
-	fields := append(in.fields(), Field{"speed", false, Number(&speed)})
+	var one stepInput
+	fields := append(append(in.fields(), one.fields()...), Field{"speed", false, Number(&speed)})
 	if c.Request.ContentLength != 0 { // everything has a default, so a call without a body is good
 		if err := ReadAction(c.Request, fields...); err != nil {
 			return err
@@ -161,14 +163,18 @@ func (a *api) runScenario(c *gin.Context, key *models.APIKey) error {
 	if speed != 0 && (speed < minSpeed || speed > maxSpeed) {
 		wrong = append(wrong, models.FieldError{Name: "speed", Reason: reason("speed", "")})
 	}
-	if wrong != nil {
+	run, faults := one.check(a.NewID, a.Now())
+	if wrong = append(wrong, faults...); wrong != nil {
 		return models.Invalid(wrong...)
+	}
+	if one.step != nil {
+		return a.runStep(c, key, run, *one.step, in)
 	}
 	begin := a.Now().UTC()
 	name := c.Param("scenario")
-	events, ok := a.Scenarios.Play(name, begin, speed)
+	events, ok := a.Scenarios.Play(name, a.NewID, begin, speed)
 	if !ok {
-		return models.Errorf(models.CodeNotFound, "There is no scenario of this name. GET /v3/sandbox/scenarios lists them.")
+		return noScenario()
 	}
 	if err := a.pace(c, key.OrganizationID, samplesPerMinute, samplesPerHour); err != nil {
 		return err
@@ -180,9 +186,7 @@ func (a *api) runScenario(c *gin.Context, key *models.APIKey) error {
 		at[i] = e.Time
 		// The ids are chosen here because they are promised before the events are published.
 		e.ID, e.Chosen = a.NewID(), true
-		e.OrganizationID, e.PublishedBy, e.Sandbox, e.Scope = key.OrganizationID, key.ID, true, sampleScope
-		e.Time = e.Time.UTC().Truncate(time.Millisecond)
-		in.write(e)
+		a.stage(e, key, in)
 		if !at[i].After(begin) {
 			first = i + 1
 		}

@@ -141,6 +141,8 @@ type Inboxes interface {
 	Inboxes(ctx context.Context, org models.ID, now time.Time) ([]models.Inbox, error)
 	Inbox(ctx context.Context, org, id models.ID, now time.Time) (models.Inbox, error)
 	InboxByToken(ctx context.Context, token string, now time.Time) (models.Inbox, error)
+	// UpdateInbox stores the name and the behavior.
+	UpdateInbox(ctx context.Context, b models.Inbox, now time.Time) error
 	DeleteInbox(ctx context.Context, org, id models.ID) error
 	// KeepInboxRequest returns the number of the request, counted over all instances.
 	KeepInboxRequest(ctx context.Context, r models.InboxRequest) (number int, err error)
@@ -158,7 +160,7 @@ type Samples interface {
 type Scenarios interface {
 	Scenarios() []models.Scenario
 	// Play makes the events of a flow with their Name, Data, EntityKey and Time. A speed of 0 makes all happen at begin.
-	Play(name string, begin time.Time, speed float64) (events []*models.Event, ok bool)
+	Play(name string, newID func() models.ID, begin time.Time, speed float64) (events []*models.Event, ok bool)
 }
 
 // Again sends what was sent before, or missed.

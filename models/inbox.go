@@ -39,8 +39,12 @@ type InboxBehavior struct {
 	Delay      time.Duration `json:"delay"`       // before anything of the answer
 	FailFirst  int           `json:"fail_first"`  // how many requests get FailStatus before the behavior begins
 	FailStatus int           `json:"fail_status"` // of those
+	FailFrom   int           `json:"fail_from"`   // how many had come when FailFirst was said; the next is the first that fails
 	RedirectTo string        `json:"redirect_to"` // "" leads back to the inbox itself
 }
+
+// Fails reports whether the request with a number gets FailStatus.
+func (b InboxBehavior) Fails(number int) bool { return number <= b.FailFrom+b.FailFirst }
 
 // Inbox is a built-in receiver: it keeps what arrives at its address, and answers as it was told.
 type Inbox struct {

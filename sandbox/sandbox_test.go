@@ -13,9 +13,14 @@ import (
 
 var begin = time.Date(2026, 5, 4, 10, 0, 0, 0, time.UTC)
 
-func newBox() *sandbox.Box {
+// newID makes ids that count.
+func newID() func() models.ID {
 	n := byte(0)
-	return sandbox.New(func() models.ID { n++; return models.ID{0: 1, 12: n, 15: n} }, func() time.Time { return begin })
+	return func() models.ID { n++; return models.ID{0: 1, 12: n, 15: n} }
+}
+
+func newBox() *sandbox.Box {
+	return sandbox.New(newID(), func() time.Time { return begin })
 }
 
 func object(t *testing.T, data []byte) map[string]any {
@@ -66,7 +71,7 @@ func TestSamplesSayWhatTheirNamesSay(t *testing.T) {
 func TestScenariosHoldTogether(t *testing.T) {
 	t.Parallel()
 	box := newBox()
-	known := models.BuiltinCatalogue()
+	ids, known := newID(), models.BuiltinCatalogue()
 	subject := func(e *models.Event) any {
 		data := object(t, e.Data)
 		if request, ok := data["signature_request"].(map[string]any); ok {
@@ -80,7 +85,7 @@ func TestScenariosHoldTogether(t *testing.T) {
 	seen := map[any]bool{}
 	require.Len(t, box.Scenarios(), 6)
 	for _, sc := range box.Scenarios() {
-		events, ok := box.Play(sc.Name, begin, 2)
+		events, ok := box.Play(sc.Name, ids, begin, 2)
 		require.True(t, ok)
 		require.Len(t, events, len(sc.Steps))
 		at := begin
@@ -95,12 +100,12 @@ func TestScenariosHoldTogether(t *testing.T) {
 		require.False(t, seen[subject(events[0])], "no two flows share a subject")
 		seen[subject(events[0])] = true
 
-		events, _ = box.Play(sc.Name, begin, 0)
+		events, _ = box.Play(sc.Name, ids, begin, 0)
 		require.Equal(t, begin, events[len(events)-1].Time, "all at once")
 	}
-	_, ok := box.Play("no such", begin, 1)
+	_, ok := box.Play("no such", ids, begin, 1)
 	require.False(t, ok)
-	done, _ := box.Play("signature_done", begin, 1)
+	done, _ := box.Play("signature_done", ids, begin, 1)
 	last := object(t, done[len(done)-1].Data)["signature_request"].(map[string]any)
 	require.Equal(t, "done", last["status"])
 	require.NotNil(t, last["completed_at"])

@@ -35,15 +35,15 @@ func (b *Box) Scenarios() []models.Scenario {
 }
 
 // Play makes the events of a scenario, in order, as if its first happened at begin and the others as long after it as the scenario
-// says, divided by speed; with a speed of 0 all happen at begin. Name, Data, EntityKey and Time are set. ok is false where there is no
-// scenario of this name.
-func (b *Box) Play(name string, begin time.Time, speed float64) (events []*models.Event, ok bool) {
+// says, divided by speed; with a speed of 0 all happen at begin. newID makes the ids in the data: with the same ones and the same begin
+// the events are the same. Name, Data, EntityKey and Time are set. ok is false where there is no scenario of this name.
+func (b *Box) Play(name string, newID func() models.ID, begin time.Time, speed float64) (events []*models.Event, ok bool) {
 	all := plays()
 	i := slices.IndexFunc(all, func(p play) bool { return p.name == name })
 	if i < 0 {
 		return nil, false
 	}
-	s := newStory(b.newID, begin)
+	s := newStory(newID, begin)
 	for _, sc := range all[i].scenes {
 		if speed > 0 {
 			s.now = s.now.Add(time.Duration(float64(sc.after) / speed))

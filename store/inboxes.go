@@ -136,6 +136,21 @@ func (s *Store) InboxByToken(ctx context.Context, token string, now time.Time) (
 	return b, wrap("find inbox", err)
 }
 
+// UpdateInbox stores the name and the behavior of an inbox; the code is not_found when there is none, or it has expired by now.
+func (s *Store) UpdateInbox(ctx context.Context, b models.Inbox, now time.Time) error {
+	behavior, err := json.Marshal(b.Behavior)
+	if err != nil {
+		return fmt.Errorf("update inbox: encode behavior: %w", err)
+	}
+	result := s.writer(ctx).Model(&inboxRow{}).
+		Where("organization_id = ? AND id = ? AND expires_at > ?", uid(b.OrganizationID), uid(b.ID), ms(now)).
+		Updates(map[string]any{"name": b.Name, "behavior": string(behavior)})
+	if result.Error == nil && result.RowsAffected == 0 {
+		return wrap("update inbox", models.Errorf(models.CodeNotFound, "There is no such inbox."))
+	}
+	return wrap("update inbox", result.Error)
+}
+
 // DeleteInbox removes an inbox with what it kept; the code is not_found when there is none.
 func (s *Store) DeleteInbox(ctx context.Context, org, id models.ID) error {
 	result := s.writer(ctx).Where("organization_id = ? AND id = ?", uid(org), uid(id)).Delete(&inboxRow{})

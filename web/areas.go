@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"strings"
 
 	"hookrouter/models"
 )
@@ -28,16 +29,29 @@ type area struct {
 	label  string
 	path   string
 	who    who
+	shown  func(*view) bool // nil: always
 	routes []route
 }
 
-// areas is all pages, in the order of the navigation: Overview, Subscriptions, Deliveries, Events, Catalogue, Sandbox, Keys & audit, Settings,
-// Operator.
+// areas is all pages, in the order of the navigation: Overview, Subscriptions, Deliveries, Events, Catalogue, Sandbox, QuicklySign log,
+// Keys, Audit log, Help, Operator. The operator has the areas from Operator on, and nobody else has more of them than the way there.
 func (s *site) areas() []area {
 	return []area{
 		{label: "Overview", path: root + "/", routes: s.overviewRoutes()},
 		{label: "Subscriptions", path: root + "/subscriptions", routes: s.subscriptionRoutes()},
-		{label: "Operator", path: root + "/operator", who: operators, routes: s.operatorRoutes()},
+		{label: "Sandbox", path: sandboxPath, routes: s.sandboxRoutes()},
+		{label: "QuicklySign log", path: callbacksPath, shown: (*view).hasPacks, routes: s.callbackRoutes()},
+		{label: "Keys", path: keysPath, shown: (*view).administers, routes: s.keyRoutes()},
+		{label: "Audit log", path: auditPath, shown: (*view).manages, routes: s.auditRoutes()},
+		{label: "Help", path: helpPath, routes: s.helpRoutes()},
+		{label: "Operator", path: operatorPath, who: operators, routes: s.operatorRoutes()},
+		{label: "Instances", path: operatorPath + "/instances", who: operators, routes: s.instanceRoutes()},
+		{label: "Queue", path: operatorPath + "/queue", who: operators, routes: s.queueRoutes()},
+		{label: "Ledger", path: operatorPath + "/ledger", who: operators, routes: s.ledgerRoutes()},
+		{label: "Suspensions", path: operatorPath + "/suspensions", who: operators, routes: s.suspensionRoutes()},
+		{label: "Storage", path: operatorPath + "/storage", who: operators, routes: s.storageRoutes()},
+		{label: "Settings", path: operatorPath + "/settings", who: operators, routes: s.settingRoutes()},
+		{label: "Audit log", path: operatorPath + "/audit", who: operators, routes: s.operatorAuditRoutes()},
 		{routes: s.signInRoutes()},
 		{routes: s.designRoutes()},
 	}
@@ -58,4 +72,17 @@ func (s *site) page(a area, r route) http.Handler {
 			v.fail(err) //nolint:contextcheck // as above
 		}
 	})
+}
+
+// Pages is the patterns of all that can be read, for the tests that visit each.
+func Pages() []string {
+	var list []string
+	for _, a := range new(site).areas() {
+		for _, r := range a.routes {
+			if strings.HasPrefix(r.pattern, "GET ") {
+				list = append(list, r.pattern)
+			}
+		}
+	}
+	return list
 }

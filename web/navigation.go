@@ -12,8 +12,12 @@ func (v *view) navigation() []area {
 	var out []area
 	for _, a := range v.areas() {
 		switch {
-		case a.label == "", operator && a.who != operators, a.who == operators && v.AdminToken.IsZero():
+		case a.label == "", operator != (a.who == operators) && a.path != operatorPath, a.shown != nil && !a.shown(v):
+		case a.path == operatorPath && v.AdminToken.IsZero():
 		default:
+			if operator && a.path == operatorPath {
+				a.label = "Organizations"
+			}
 			out = append(out, a)
 		}
 	}

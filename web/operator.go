@@ -1,23 +1,241 @@
 package web
 
-import "time"
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"hookrouter/models"
+	"hookrouter/web/ui"
+)
+
+const (
+	operatorPath      = root + "/operator"
+	organizationsPath = operatorPath + "/organizations"
+	organizationsCall = "/admin/v1/organizations"
+)
 
 func (s *site) operatorRoutes() []route {
-	return []route{{pattern: "GET " + root + "/operator", who: operators, page: s.operatorHome}}
+	one := organizationsPath + "/{id}"
+	return []route{
+		{pattern: "GET " + operatorPath, who: operators, page: s.operatorHome},
+		{pattern: "POST " + organizationsPath, who: operators, page: s.createOrganization},
+		{pattern: "GET " + one, who: operators, page: s.showOrganization},
+		{pattern: "POST " + one, who: operators, page: s.updateOrganization},
+		{pattern: "GET " + one + "/keys", who: operators, page: s.showOrganization},
+		{pattern: "POST " + one + "/keys", who: operators, page: s.createKeyOf},
+		{pattern: "GET " + one + "/keys/{key}/revoke", who: operators, page: s.askRevokeOf},
+		{pattern: "POST " + one + "/keys/{key}/revoke", who: operators, page: s.revokeKeyOf},
+	}
 }
 
-// organizationLine is an organization as the operator's surface shows it.
-type organizationLine struct {
+// organization is one as the operator's surface shows it.
+type organization struct {
 	ID        string    `json:"id"`
 	Name      string    `json:"name"`
 	CreatedAt time.Time `json:"created_at"`
+	Quota     *int      `json:"subscription_quota"`
+}
+
+func (o *organization) path() string { return organizationsPath + "/" + o.ID }
+
+func (o *organization) call(tail string) string { return organizationsCall + "/" + o.ID + tail }
+
+// quota says how many subscriptions it may have.
+func (o *organization) quota() string {
+	switch {
+	case o.Quota == nil:
+		return "the default"
+	case *o.Quota == 0:
+		return "no limit"
+	}
+	return strconv.Itoa(*o.Quota)
+}
+
+// organizationForm is the form to make or change one, as it was typed.
+type organizationForm struct {
+	name, quota string
+	faults      faults
+}
+
+// body is the form as the API takes it. An empty quota is the default.
+func (f *organizationForm) body() map[string]any {
+	return map[string]any{"name": f.name, "subscription_quota": numberOf(f.quota)}
+}
+
+func (f *organizationForm) read(v *view) {
+	f.name, f.quota = strings.TrimSpace(v.form.Get("name")), strings.TrimSpace(v.form.Get("subscription_quota"))
+}
+
+// organizationsShown is how many of them are on a page. The surface has them all in one answer.
+const organizationsShown = 100
+
+// organizationPage is a part of the list.
+type organizationPage struct {
+	lines       []organization
+	text        string
+	total       int
+	first, next string
+	form        *organizationForm
 }
 
 // operatorHome lists the organizations.
 func (s *site) operatorHome(v *view) error {
-	var list struct{ Data []organizationLine }
-	if err := v.get("/admin/v1/organizations", &list); err != nil {
+	return v.organizationsPage(http.StatusOK, &organizationForm{})
+}
+
+func (v *view) organizationsPage(status int, f *organizationForm) error {
+	var list struct{ Data []organization }
+	if err := v.get(organizationsCall, &list); err != nil {
 		return err
 	}
-	return v.render("Operator", operatorPage(v, list.Data))
+	given := v.r.URL.Query()
+	p := &organizationPage{text: searchText(given.Get("q")), total: len(list.Data), form: f}
+	from, err := strconv.Atoi(given.Get("from"))
+	if err != nil || from < 0 {
+		from = 0
+	}
+	address := func(from int) string {
+		q := map[string][]string{}
+		if p.text != "" {
+			q["q"] = []string{p.text}
+		}
+		if from > 0 {
+			q["from"] = []string{strconv.Itoa(from)}
+		}
+		return addressOf(operatorPath, q)
+	}
+	wanted, seen := strings.ToLower(p.text), 0
+	for _, o := range list.Data {
+		if !strings.Contains(strings.ToLower(o.Name+" "+o.ID), wanted) {
+			continue
+		}
+		if seen++; seen <= from {
+			continue
+		}
+		if len(p.lines) == organizationsShown {
+			p.next = address(from + organizationsShown)
+			break
+		}
+		p.lines = append(p.lines, o)
+	}
+	if from > 0 {
+		p.first = address(0)
+	}
+	return v.renderAs(status, "Organizations", operatorPage(v, p))
+}
+
+func (s *site) createOrganization(v *view) error {
+	f := &organizationForm{}
+	f.read(v)
+	made := &organization{}
+	err := v.do(callJSON(http.MethodPost, organizationsCall, f.body()), made)
+	if f.faults = faultsOf(err); f.faults != nil {
+		return v.organizationsPage(http.StatusUnprocessableEntity, f)
+	}
+	if err != nil {
+		return err
+	}
+	return v.goTo(made.path(), "Organization made. It needs a key to do anything.")
+}
+
+// organization reads the one that the path names.
+func (v *view) organization() (*organization, error) {
+	id, err := models.ParseID(v.r.PathValue("id"))
+	if err != nil {
+		return nil, models.Errorf(models.CodeNotFound, "There is no such organization.")
+	}
+	o := &organization{}
+	return o, v.get(organizationsCall+"/"+id.String(), o)
+}
+
+func (s *site) showOrganization(v *view) error {
+	o, err := v.organization()
+	if err != nil {
+		return err
+	}
+	return v.organizationPage(http.StatusOK, o, formOfOrganization(o), keysOf(o))
+}
+
+func formOfOrganization(o *organization) *organizationForm {
+	return &organizationForm{name: o.Name, quota: numberText(o.Quota)}
+}
+
+func keysOf(o *organization) *keyring { return newKeyring(o.path()+"/keys", o.call("/keys")) }
+
+func (v *view) organizationPage(status int, o *organization, f *organizationForm, k *keyring) error {
+	var list struct{ Data []keyLine }
+	if err := v.get(k.call, &list); err != nil {
+		return err
+	}
+	k.lines = list.Data
+	return v.renderAs(status, o.Name, organizationPageOf(v, o, f, k))
+}
+
+func (s *site) updateOrganization(v *view) error {
+	o, err := v.organization()
+	if err != nil {
+		return err
+	}
+	f := &organizationForm{}
+	f.read(v)
+	err = v.do(callJSON(http.MethodPatch, o.call(""), f.body()), nil)
+	if f.faults = faultsOf(err); f.faults != nil {
+		return v.organizationPage(http.StatusUnprocessableEntity, o, f, keysOf(o))
+	}
+	if err != nil {
+		return err
+	}
+	return v.goTo(o.path(), "Organization saved.")
+}
+
+func (s *site) createKeyOf(v *view) error {
+	o, err := v.organization()
+	if err != nil {
+		return err
+	}
+	k := keysOf(o)
+	status, err := k.make(v)
+	if err != nil {
+		return err
+	}
+	return v.organizationPage(status, o, formOfOrganization(o), k)
+}
+
+// revocationOf is about a key of the organization that the path names.
+func (v *view) revocationOf() (*revocation, error) {
+	o, err := v.organization()
+	if err != nil {
+		return nil, err
+	}
+	var list struct{ Data []keyLine }
+	if err := v.get(o.call("/keys"), &list); err != nil {
+		return nil, err
+	}
+	for i := range list.Data {
+		if list.Data[i].ID == v.r.PathValue("key") {
+			return &revocation{
+				key: &list.Data[i], path: o.path() + "/keys", call: o.call("/keys"),
+				above: []ui.Tab{{Label: "Organizations", Href: operatorPath}, {Label: o.Name, Href: o.path()}},
+			}, nil
+		}
+	}
+	return nil, models.Errorf(models.CodeNotFound, "There is no such key.")
+}
+
+func (s *site) askRevokeOf(v *view) error {
+	r, err := v.revocationOf()
+	if err != nil {
+		return err
+	}
+	return v.render("Revoke "+r.key.title(), revokePage(v, r))
+}
+
+func (s *site) revokeKeyOf(v *view) error {
+	r, err := v.revocationOf()
+	if err != nil {
+		return err
+	}
+	return v.revoke(r)
 }

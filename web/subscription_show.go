@@ -25,7 +25,11 @@ func (a *aboutSubscription) pages() []ui.Tab {
 		{Label: "Overview", Href: a.path()},
 		{Label: "Test", Href: a.path() + "/test"},
 		{Label: "Secret", Href: a.path() + "/secret"},
+		{Label: "Retry plan", Href: a.path() + "/retry-plan"},
 		{Label: "Versions", Href: a.path() + "/versions"},
+	}
+	if a.ofEntity() {
+		tabs = append(tabs, ui.Tab{Label: "QuicklySign log", Href: callbacksPath + "?webhook_key=" + a.opaqueKey()})
 	}
 	for i := range tabs {
 		tabs[i].Current = tabs[i].Label == a.tab

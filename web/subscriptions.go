@@ -41,6 +41,7 @@ func (s *site) subscriptionRoutes() []route {
 		{pattern: "POST " + one + "/secret/activate", action: models.ActionManage, page: s.activateSecret},
 		{pattern: "GET " + one + "/test", page: s.showTest},
 		{pattern: "POST " + one + "/test", action: models.ActionManage, page: s.sendTest},
+		{pattern: "GET " + one + "/retry-plan", page: s.showRetryPlan},
 		{pattern: "GET " + one + "/versions", page: s.showVersions},
 		{pattern: "POST " + one + "/versions/revert", action: models.ActionManage, page: s.revertSubscription},
 		{pattern: "POST " + one + "/suspend", action: models.ActionManage, page: s.suspendSubscription},

@@ -36,7 +36,9 @@ type plays struct{}
 
 func (plays) Scenarios() []models.Scenario { return nil }
 
-func (plays) Play(string, time.Time, float64) ([]*models.Event, bool) { return nil, false }
+func (plays) Play(string, func() models.ID, time.Time, float64) ([]*models.Event, bool) {
+	return nil, false
+}
 
 func (parts) CheckURL(raw string) (*url.URL, error) { return url.Parse(raw) }
 

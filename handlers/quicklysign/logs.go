@@ -24,7 +24,7 @@ type entry struct {
 func show(org models.ID, e models.CallbackEntry) entry {
 	at := e.Place.At.UnixMilli()
 	return entry{
-		Key: entryKey(e.Place), EntityKey: e.EntityKey, CallbackEvent: e.EventName, Log: sentence(&e), SubscriberKey: org.OpaqueKey(),
+		Key: e.Place.Key(), EntityKey: e.EntityKey, CallbackEvent: e.EventName, Log: e.Sentence(), SubscriberKey: org.OpaqueKey(),
 		SubscriptionKey: e.SubscriptionID.OpaqueKey(), DateCreated: at, DateUpdated: at, ID: e.Place.DeliveryID,
 	}
 }

@@ -416,12 +416,12 @@ func TestEveryReasonHasASentence(t *testing.T) {
 		e := models.CallbackEntry{Place: models.CallbackPlace{Ended: true}, Attempt: models.Attempt{
 			Number: 1, Reason: reason, Detail: "because of " + string(reason), Endpoint: "https://a.test/", StatusCode: 404,
 		}}
-		text := sentence(&e)
+		text := e.Sentence()
 		require.True(t, strings.HasPrefix(text, "Failed call to url https://a.test/. "), text)
 		require.False(t, seen[text])
 		seen[text] = true
 		e.Attempt.Detail = ""
-		require.NotEmpty(t, strings.TrimPrefix(sentence(&e), "Failed call to url https://a.test/. "))
+		require.NotEmpty(t, strings.TrimPrefix(e.Sentence(), "Failed call to url https://a.test/. "))
 	}
 }
 

@@ -60,6 +60,11 @@ func exerciseInboxes(w *world) {
 	_, err = w.Inbox(ctx, w.org.ID, foreign.ID, w.clock.Now())
 	w.requireCode(models.CodeNotFound, err)
 	w.requireCode(models.CodeNotFound, w.DeleteInbox(ctx, w.org.ID, foreign.ID))
+	b.Name, b.Behavior = "Renamed", models.InboxBehavior{Mode: models.InboxDrop, Status: 200, FailFirst: 1, FailStatus: 503, FailFrom: 4}
+	require.NoError(w, w.UpdateInbox(ctx, b, w.clock.Now()))
+	foreign.OrganizationID = w.org.ID
+	w.requireCode(models.CodeNotFound, w.UpdateInbox(ctx, foreign, w.clock.Now()))
+	w.requireCode(models.CodeNotFound, w.UpdateInbox(ctx, b, b.ExpiresAt))
 	list, err := w.Inboxes(ctx, w.org.ID, w.clock.Now())
 	require.NoError(w, err)
 	require.Equal(w, []models.Inbox{b}, list)

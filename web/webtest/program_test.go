@@ -60,7 +60,7 @@ type program struct {
 	link string // signs in, once
 }
 
-func newProgram(t *testing.T) *program {
+func newProgram(t *testing.T, env ...string) *program {
 	t.Helper()
 	path, err := builtProgram()
 	require.NoError(t, err)
@@ -71,6 +71,7 @@ func newProgram(t *testing.T) *program {
 		"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "HOOKROUTER_ADMIN_TOKEN=" + adminToken, "HOOKROUTER_LOG_LEVEL=warn",
 		"HOOKROUTER_API_LIMIT_MINUTE=0", "HOOKROUTER_API_LIMIT_HOUR=0", "HOOKROUTER_QUOTA_SUBSCRIPTIONS=0",
 	}
+	cmd.Env = append(cmd.Env, env...)
 	require.NoError(t, cmd.Start())
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill()
@@ -87,7 +88,7 @@ func newProgram(t *testing.T) *program {
 		return found[1]
 	}
 	return &program{
-		t: t, base: find(`running on (http://\S+)`), key: find(`API key: (\S+)`), link: find(`(http://\S+/developers/enter/\S+)`),
+		t: t, base: find(`running on (http://\S+)`), key: find(`API key: (\S+)`), link: find(`(https?://\S+/developers/enter/\S+)`),
 	}
 }
 

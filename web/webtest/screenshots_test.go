@@ -11,42 +11,41 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestScreenshots takes the pictures of docs/screenshots. It runs with -screenshots alone.
+// TestScreenshots takes the pictures of docs/screenshots: of every page of the table that has a name, in light and dark, on a desktop and
+// on a phone. It runs with -screenshots alone.
 func TestScreenshots(t *testing.T) {
 	p := newProgram(t)
-	ids := seed(t, p)
+	places := demoScene(t, p)
 	b := startBrowser(t, p)
 	b.signIn()
-	pages := []struct{ name, path string }{
-		{"overview", "/developers/"},
-		{"subscriptions", "/developers/subscriptions"},
-		{"subscription", "/developers/subscriptions/" + ids[0]},
-		{"subscription-edit", "/developers/subscriptions/" + ids[0] + "/edit"},
-		{"subscription-secret", "/developers/subscriptions/" + ids[0] + "/secret"},
-		{"subscription-versions", "/developers/subscriptions/" + ids[0] + "/versions"},
-		{"design", "/developers/design"},
-	}
+	b.signInOperator()
 	require.NoError(t, os.MkdirAll(*screenshots, 0o755))
+	total := 0
 	for _, page := range pages {
+		if page.name == "" {
+			continue
+		}
 		for _, scheme := range []string{"light", "dark"} {
 			b.scheme(scheme)
 			for device, size := range map[string][2]int64{"desktop": {deskWidth, deskHeight}, "phone": {phoneWidth, phoneHeight}} {
 				b.size(size[0], size[1])
-				b.open(page.path)
+				b.open(page.at(places))
 				b.settle()
-				picture := ask(b, chromedp.CaptureScreenshot())
+				picture := small(t, ask(b, chromedp.CaptureScreenshot()))
 				name := page.name + "-" + device + "-" + scheme + ".png"
 				require.NoError(t, os.WriteFile(filepath.Join(*screenshots, name), picture, 0o644))
+				total += len(picture)
 			}
 		}
 	}
+	require.Less(t, total, mostPictures, "the pictures have become too large")
 }
 
 // settle waits until fonts are there and htmx has nothing under way.
 func (b *browser) settle() {
 	b.t.Helper()
 	b.await(`document.readyState === "complete" && document.fonts.status === "loaded" && !document.querySelector(".htmx-request")`, "the page does not settle")
-	b.await(`!document.querySelector("#preview") || document.querySelector("#preview .big-number")`, "there is no preview")
+	b.await(`!document.querySelector("#preview") || location.pathname.endsWith("/new") || document.querySelector("#preview .big-number")`, "there is no preview")
 }
 
 // seed fills the program with what a small company would have.

@@ -23,6 +23,7 @@ function tellTimes(scope = document) {
     el.title = absolute.format(then);
     el.textContent = ago(then, now);
   }
+  for (const el of scope.querySelectorAll("time[data-exact]")) el.textContent = absolute.format(new Date(el.dateTime));
 }
 
 // Copying: the text is that of the element the button names, or its own data-copy.
@@ -77,6 +78,8 @@ function enhance(scope) {
 document.addEventListener("click", (e) => {
   const button = e.target.closest("button");
   if (button?.matches(".copy")) copy(button);
+  const link = e.target.closest('a[href^="#"]');
+  if (link && document.getElementById(link.hash.slice(1))?.matches(".dialog")) opener = link;
   if (button?.matches("[data-dismiss]")) button.closest(".toast").remove();
 });
 document.addEventListener("input", (e) => {
@@ -87,7 +90,30 @@ document.addEventListener("change", (e) => {
   const picker = e.target.closest(".picker");
   if (picker) countPicked(picker);
 });
+// Dialogs: one that opens takes the focus, keeps it while it is open, and gives it back to what opened it.
+let opener = null;
+const stops = (dialog) => [...dialog.querySelectorAll(".dialog__box :is(a[href], button, input, select, textarea, summary)")].filter((el) => el.checkVisibility());
+function followDialog() {
+  const dialog = document.querySelector(".dialog:target");
+  if (dialog) {
+    dialog.querySelector(".dialog__box").focus(); // not its first button: who leans on Enter has to read first
+  } else if (opener) {
+    opener.focus();
+    opener = null;
+  }
+}
+addEventListener("hashchange", followDialog);
+function keepInDialog(e) {
+  const dialog = document.querySelector(".dialog:target");
+  if (!dialog) return;
+  const all = stops(dialog), at = all.indexOf(document.activeElement), next = at < 0 ? (e.shiftKey ? all.length - 1 : 0) : at + (e.shiftKey ? -1 : 1);
+  if (at >= 0 && next >= 0 && next < all.length) return;
+  e.preventDefault();
+  all[(next + all.length) % all.length]?.focus();
+}
+
 document.addEventListener("keydown", (e) => {
+  if (e.key === "Tab") keepInDialog(e);
   if (e.key === "Escape" && location.hash && document.querySelector(".dialog:target")) {
     location.hash = "";
   }
@@ -102,7 +128,13 @@ document.addEventListener("htmx:load", (e) => enhance(e.detail.elt));
 // Streams: what the server sends takes the place of what the element shows. Times in it are told anew.
 for (const el of document.querySelectorAll("[data-stream]")) {
   new EventSource(el.dataset.stream).onmessage = (e) => {
+    // What the reader has opened stays open, what they are at stays where they are.
+    const named = (d) => d.querySelector("[id]")?.id;
+    const open = new Map([...el.querySelectorAll("details")].filter(named).map((d) => [named(d), d.open]));
+    const at = el.contains(document.activeElement) && (document.activeElement.id || document.activeElement.closest("details") && named(document.activeElement.closest("details")));
     el.innerHTML = e.data;
+    for (const d of el.querySelectorAll("details")) if (open.has(named(d))) d.open = open.get(named(d));
+    if (at) { const back = document.getElementById(at); (back?.closest("details")?.querySelector("summary") ?? back)?.focus({ preventScroll: true }); }
     tellTimes(el);
   };
 }

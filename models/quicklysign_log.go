@@ -1,20 +1,18 @@
-package quicklysign
+package models
 
 import (
 	"encoding/base64"
 	"strconv"
 	"unicode"
 	"unicode/utf8"
-
-	"hookrouter/models"
 )
 
-// entryKey is the key of an entry: the place where it stands, which no other has.
-func entryKey(p models.CallbackPlace) string { return base64.RawURLEncoding.EncodeToString(p.Bytes()) }
+// Key is the key of an entry: the place where it stands, which no other has.
+func (p CallbackPlace) Key() string { return base64.RawURLEncoding.EncodeToString(p.Bytes()) }
 
-// sentence is what an entry says. The page on logs has two sentences, that of a call which begins and that of one which succeeded; the
+// Sentence is what an entry says. QuicklySign's page on logs (https://docs.quicklysign.com/docs/webhook-logs) has two sentences, that of a call which begins and that of one which succeeded; the
 // others are ours in the same manner. An entry never changes, so it does not say what will come.
-func sentence(e *models.CallbackEntry) string {
+func (e *CallbackEntry) Sentence() string {
 	a := &e.Attempt
 	switch {
 	case !e.Place.Ended && a.Number == 1:
@@ -24,12 +22,12 @@ func sentence(e *models.CallbackEntry) string {
 	case a.Success:
 		return "Successful call to url " + a.Endpoint + ". Received " + strconv.Itoa(a.StatusCode) + " response"
 	}
-	return "Failed call to url " + a.Endpoint + ". " + failure(a)
+	return "Failed call to url " + a.Endpoint + ". " + failedCall(a)
 }
 
-// failure is why a call failed.
-func failure(a *models.Attempt) string {
-	if a.Reason == models.ReasonStatus {
+// failedCall is why a call failed.
+func failedCall(a *Attempt) string {
+	if a.Reason == ReasonStatus {
 		text := "Received " + strconv.Itoa(a.StatusCode) + " response"
 		if a.StatusCode >= 300 && a.StatusCode < 400 {
 			text += ". Redirects are not followed"

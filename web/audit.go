@@ -1,0 +1,187 @@
+package web
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"hookrouter/models"
+	"hookrouter/web/ui"
+)
+
+const auditPath = root + "/audit"
+
+func (s *site) auditRoutes() []route {
+	return []route{{pattern: "GET " + auditPath, action: models.ActionManage, page: s.showAudit}}
+}
+
+func (s *site) operatorAuditRoutes() []route {
+	return []route{{pattern: "GET " + operatorPath + "/audit", who: operators, page: s.showEveryAudit}}
+}
+
+// auditLine is an entry of the audit log as the API shows it.
+type auditLine struct {
+	ID             string              `json:"id"`
+	At             time.Time           `json:"at"`
+	OrganizationID *string             `json:"organization_id"`
+	Actor          models.ActorKind    `json:"actor"`
+	KeyID          *string             `json:"key_id"`
+	KeyHint        *string             `json:"key_hint"`
+	Action         string              `json:"action"`
+	ObjectID       *string             `json:"object_id"`
+	RequestID      *string             `json:"request_id"`
+	Outcome        models.AuditOutcome `json:"outcome"`
+	Status         *int                `json:"status"`
+	Reason         *string             `json:"reason"`
+}
+
+func (l *auditLine) who() string {
+	switch l.Actor {
+	case models.ActorOperator:
+		return "the operator"
+	case models.ActorProgram:
+		return "the program itself"
+	case models.ActorKey:
+	}
+	if l.KeyHint != nil {
+		return "key " + *l.KeyHint + "…"
+	}
+	return "a key"
+}
+
+func (l *auditLine) state() ui.State {
+	switch l.Outcome {
+	case models.AuditDone:
+		return ui.State{Word: "Done", Tone: ui.Good}
+	case models.AuditRefused:
+		return ui.State{Word: "Refused", Tone: ui.Wait}
+	case models.AuditFailed:
+		return ui.State{Word: "Failed", Tone: ui.Bad}
+	case models.AuditUnknown:
+	}
+	return ui.State{Word: "Not known", Tone: ui.Quiet}
+}
+
+// object is the page of what it was done to, "" where there is none.
+func (l *auditLine) object() string {
+	if l.ObjectID == nil || l.Action == "webhook.delete" {
+		return ""
+	}
+	kind, _, _ := strings.Cut(l.Action, ".")
+	switch kind {
+	case "webhook":
+		return subscriptionsPath + "/" + *l.ObjectID
+	case "delivery":
+		return deliveryPath(*l.ObjectID)
+	case "event":
+		return eventPath(*l.ObjectID)
+	case "inbox":
+		return inboxesPath + "/" + *l.ObjectID
+	}
+	return ""
+}
+
+// auditList is the log as it is shown.
+type auditList struct {
+	path, call  string
+	everybody   bool // the operator's: of all organizations
+	lines       []auditLine
+	first, next string
+	given       map[string]string
+	faults      faults
+}
+
+// auditFilters are the parameters of the API that the page has fields for.
+func (l *auditList) filters() []string {
+	names := []string{"actor", "action", "object_id", "from", "to"}
+	if l.everybody {
+		names = append(names, "organization_id")
+	}
+	return names
+}
+
+func (l *auditList) filtered() bool { return len(l.given) > 0 }
+
+// query is the filters and the place, for the page and for the API.
+func (l *auditList) query(after string) string {
+	q := url.Values{}
+	for name, value := range l.given {
+		q.Set(name, value)
+	}
+	if after != "" {
+		q.Set("after", after)
+	}
+	if len(q) == 0 {
+		return ""
+	}
+	return "?" + q.Encode()
+}
+
+func (s *site) showAudit(v *view) error {
+	return v.auditPage(&auditList{path: auditPath, call: "/v3/audit_log"})
+}
+
+func (s *site) showEveryAudit(v *view) error {
+	return v.auditPage(&auditList{path: operatorPath + "/audit", call: "/admin/v1/audit_log", everybody: true})
+}
+
+func (v *view) auditPage(l *auditList) error {
+	l.given = map[string]string{}
+	asked := v.r.URL.Query()
+	for _, name := range l.filters() {
+		if value := strings.TrimSpace(asked.Get(name)); value != "" {
+			l.given[name] = value
+		}
+	}
+	after := asked.Get("after")
+	if after != "" {
+		l.first = l.path + l.query("")
+	}
+	var page struct {
+		Meta struct {
+			NextCursor *string `json:"next_cursor"`
+		} `json:"meta"`
+		Data []auditLine `json:"data"`
+	}
+	err := v.get(l.call+l.query(after), &page)
+	if l.faults = faultsOf(err); l.faults != nil && l.faults["after"] == "" {
+		return v.renderAs(http.StatusUnprocessableEntity, "Audit log", auditPage(v, l))
+	}
+	if err != nil {
+		return err
+	}
+	l.lines = page.Data
+	if page.Meta.NextCursor != nil {
+		l.next = l.path + l.query(*page.Meta.NextCursor)
+	}
+	return v.render("Audit log", auditPage(v, l))
+}
+
+func auditActors() []ui.Choice {
+	return []ui.Choice{
+		{Value: "", Label: "Anybody"}, {Value: string(models.ActorKey), Label: "Keys"}, {Value: string(models.ActorOperator), Label: "The operator"},
+		{Value: string(models.ActorProgram), Label: "The program itself"},
+	}
+}
+
+// actors is the choices with the one that was given, where that is a single key.
+func (l *auditList) actors() []ui.Choice {
+	list := auditActors()
+	for _, c := range list {
+		if c.Value == l.given["actor"] {
+			return list
+		}
+	}
+	return append(list, ui.Choice{Value: l.given["actor"], Label: "Key " + l.given["actor"]})
+}
+
+// of is the address of the log with one more filter.
+func (l *auditList) of(name, value string) string {
+	q := url.Values{}
+	for n, v := range l.given {
+		q.Set(n, v)
+	}
+	q.Set(name, value)
+	return l.path + "?" + q.Encode()
+}
