@@ -314,7 +314,9 @@ func (m *model) check(t *rapid.T) {
 	m.requireLedger()
 	m.requireAllowed()
 	require.Equal(t, len(m.marks) > 0, m.stopped())
-	require.Equal(t, m.attempts, total(m.stats(m.everything(false))))
+	kept, err := m.Stats(m.Context(), m.everything(false))
+	require.NoError(t, err)
+	require.Equal(t, m.attempts, total(kept), "also of attempts that were removed")
 }
 
 // requireLedger compares the ledger that is kept with the rows and what was removed of them.
