@@ -55,10 +55,12 @@ func (a *api) guarded(r route) Func {
 
 // inside runs a route for a call inside the process, whose key was checked where the call began.
 func (a *api) inside(c *gin.Context, key *models.APIKey, r route) error {
-	if err := permit(key, r); err != nil {
-		return err
-	}
-	return r.handle(c, key)
+	return a.audited(c, r.does(), actorOf(key), key.OrganizationID, func() error {
+		if err := permit(key, r); err != nil {
+			return err
+		}
+		return r.handle(c, key)
+	})
 }
 
 // permit is the check of the role and the environment against a route.
