@@ -144,7 +144,7 @@ func bodyFor(r route) string {
 		return `{"event_name":"signer.done"}`
 	case "POST /v3/sandbox/scenarios/:scenario/run":
 		return `{"speed":0}`
-	case "POST /v3/sandbox/inboxes":
+	case "POST /v3/sandbox/inboxes", "PATCH /v3/sandbox/inboxes/:inbox":
 		return `{"name":"Mine"}`
 	case "POST /v3/webhooks/dry_run":
 		return validWebhook.with(object{"sandbox": true})
