@@ -65,7 +65,7 @@ func (a *api) showInbox(b models.Inbox) inboxOutput {
 	return inboxOutput{
 		ID: b.ID, Name: b.Name, URL: a.InboxAddress(b.Token), Mode: b.Behavior.Mode, Status: b.Behavior.Status,
 		Delay: b.Behavior.Delay.Milliseconds(), FailFirst: b.Behavior.FailFirst, FailStatus: b.Behavior.FailStatus,
-		FailsLeft: max(b.Behavior.FailFrom+b.Behavior.FailFirst-b.Received, 0),
+		FailsLeft:  max(b.Behavior.FailFrom+b.Behavior.FailFirst-b.Received, 0),
 		RedirectTo: optional(b.Behavior.RedirectTo), Received: b.Received, CreatedAt: millis(b.CreatedAt), ExpiresAt: millis(b.ExpiresAt),
 	}
 }

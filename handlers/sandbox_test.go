@@ -286,7 +286,7 @@ func TestAnInboxIsChanged(t *testing.T) {
 	w.call("POST", path, "", "{}").is(503)
 	w.call("POST", path, "", "{}").is(204)
 	for body, field := range map[string]string{
-		`{"ttl_seconds":60}`: "ttl_seconds", `{"status":1}`: "status", `{"redirect_to":"x"}`: "redirect_to", `{"fail_first":"a"}`: "fail_first",
+		`{"status":1}`: "status", `{"mode":"nap"}`: "mode", `{"redirect_to":"x"}`: "redirect_to", `{"fail_first":"a"}`: "fail_first",
 	} {
 		require.Contains(t, w.call("PATCH", "/v3/sandbox/inboxes/"+id, w.manager(), body).invalid(), field)
 	}

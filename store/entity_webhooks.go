@@ -41,6 +41,14 @@ func (s *Store) EntityWebhooks(ctx context.Context, q models.EntityWebhookQuery)
 	return list, wrap("list webhooks of entities", err)
 }
 
+// HasEntityWebhooks reports whether there is any such webhook. It costs one look into an index, however many subscriptions there are.
+func (s *Store) HasEntityWebhooks(ctx context.Context, org models.ID, sandbox bool) (bool, error) {
+	var n int64
+	err := s.reader(ctx).Raw("SELECT count(*) FROM (SELECT 1 FROM subscriptions WHERE organization_id = ? AND deleted_at = 0 AND "+ofEntitySQL+
+		" AND sandbox = ? LIMIT 1) found", uid(org), sandbox).Scan(&n).Error
+	return n > 0, wrap("look for webhooks of entities", err)
+}
+
 func entityWebhooks(db *gorm.DB, q models.EntityWebhookQuery) *gorm.DB {
 	query := db.Where("organization_id = ? AND deleted_at = 0 AND "+ofEntitySQL+" AND sandbox = ?", uid(q.OrganizationID), q.Sandbox).
 		Order("id").Limit(q.Limit)

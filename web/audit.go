@@ -1,6 +1,7 @@
 package web
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -145,7 +146,10 @@ func (v *view) auditPage(l *auditList) error {
 		Data []auditLine `json:"data"`
 	}
 	err := v.get(l.call+l.query(after), &page)
-	if l.faults = faultsOf(err); l.faults != nil && l.faults["after"] == "" {
+	if r, ok := errors.AsType[*refusal](err); ok && r.Status == http.StatusBadRequest {
+		l.faults = faultsOf(err)
+	}
+	if l.faults != nil && l.faults["after"] == "" {
 		return v.renderAs(http.StatusUnprocessableEntity, "Audit log", auditPage(v, l))
 	}
 	if err != nil {

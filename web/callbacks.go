@@ -13,7 +13,8 @@ import (
 
 // Callbacks reads the log of QuicklySign's webhooks. Implemented by *store.Store.
 type Callbacks interface {
-	EntityWebhooks(ctx context.Context, q models.EntityWebhookQuery) ([]*models.Subscription, error)
+	// HasEntityWebhooks is asked on every page, for the navigation.
+	HasEntityWebhooks(ctx context.Context, org models.ID, sandbox bool) (bool, error)
 	// CallbackLog is oldest first, deleted webhooks included.
 	CallbackLog(ctx context.Context, q models.CallbackLogQuery) ([]models.CallbackEntry, error)
 }
@@ -33,8 +34,8 @@ func (v *view) hasPacks() bool {
 	if v.key == nil {
 		return false
 	}
-	found, err := v.Store.EntityWebhooks(v.r.Context(), models.EntityWebhookQuery{OrganizationID: v.key.OrganizationID, Sandbox: v.sandbox(), Limit: 1})
-	return err == nil && len(found) > 0
+	found, err := v.Store.HasEntityWebhooks(v.r.Context(), v.key.OrganizationID, v.sandbox())
+	return err == nil && found
 }
 
 // ofEntity reports whether the subscription is a webhook as QuicklySign has them.

@@ -19,7 +19,7 @@
 // Write the handler, func (s *site) name(v *view) error, in a file of its area; what it shows in a .templ file beside it, put together from
 // web/ui; and its pattern in the area's list of routes (see subscriptions.go). An area comes into the navigation with its line in
 // areas.go. v.render writes the page in the shell, v.fragment a part of it for htmx. An error that the handler returns becomes the
-// error page of its code. What it reads from the database is a method in the interface of the area, which Store in site.go embeds.
+// error page of its code. A line in web/webtest/pages_test.go has it visited in every test of all pages, and its pictures taken. What it reads from the database is a method in the interface of the area, which Store in site.go embeds.
 //
 // # To add an action
 //
@@ -42,5 +42,5 @@
 //
 // Read in this order: site.go, areas.go, view.go, call.go, layout.templ; then who is there: session.go, signin.go, attempts.go; then
 // headers.go, flash.go, errors.go, stream.go; then pages: subscriptions.go and its neighbors as the model for all others, overview.go,
-// design.go.
+// sandbox.go, inboxes.go, retry_plan.go, keys.go, audit.go, callbacks.go, operator.go, operator_looks.go, help.go, design.go.
 package web

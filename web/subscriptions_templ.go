@@ -102,7 +102,7 @@ func subscriptionsPage(v *view, list *subscriptionList) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = ui.Select(ui.Field{Name: "state", Label: "State", Value: string(list.state)}, []ui.Choice{{"", "All"}, {"active", "Active"}, {"suspended", "Suspended"}, {"disabled", "Disabled"}}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.Select(ui.Field{Name: "state", Label: "State", Value: string(list.state)}, []ui.Choice{{Value: "", Label: "All"}, {Value: "active", Label: "Active"}, {Value: "suspended", Label: "Suspended"}, {Value: "disabled", Label: "Disabled"}}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -80,6 +80,21 @@ func entityWebhooksListed(w *world) {
 	all, err := w.Subscriptions(ctx, w.org.ID, nil)
 	require.NoError(w, err)
 	require.Len(w, all, 4)
+
+	for _, tc := range []struct {
+		org     models.ID
+		sandbox bool
+		want    bool
+	}{{w.org.ID, false, true}, {w.org.ID, true, true}, {w.organization("without packs").ID, false, false}} {
+		has, err := w.HasEntityWebhooks(ctx, tc.org, tc.sandbox)
+		require.NoError(w, err)
+		require.Equal(w, tc.want, has)
+	}
+	_, err = w.DeleteEntityWebhooks(ctx, w.org.ID, false, b.EntityKey, models.ID{}, now)
+	require.NoError(w, err)
+	has, err := w.HasEntityWebhooks(ctx, w.org.ID, false)
+	require.NoError(w, err)
+	require.False(w, has, "deleted ones don't count")
 }
 
 func entityWebhookQuota(w *world) {

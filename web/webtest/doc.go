@@ -16,7 +16,11 @@
 // A test fails by itself at its end where the console has an error, the content security policy was violated, or anything was asked from
 // elsewhere. program.api calls the API, to prepare data. Without Chromium the tests fail and say how to install it.
 //
+// Every page has a line in pages_test.go, where all pages are visited with hostile content in them; what an author adds tests for is what a
+// page does.
+//
 // -screenshots DIR takes pictures of the pages instead of testing them: make screenshots.
 //
-// Read in this order: program_test.go, browser_test.go, look_test.go, subscriptions_test.go, screenshots_test.go.
+// Read in this order: program_test.go, browser_test.go, look_test.go, pages_test.go, scenes_test.go, subscriptions_test.go,
+// sandbox_test.go, keyboard_test.go, zones_test.go, https_test.go, screenshots_test.go, picture_test.go.
 package webtest
