@@ -25,3 +25,18 @@ func exampleChart(now time.Time) ui.Chart {
 	}
 	return c
 }
+
+func examplePoints() []ui.Point {
+	var points []ui.Point
+	for i, ok := range []int{3, 5, 8, 2, 0, 9, 7, 4, 6, 8, 5, 9} {
+		points = append(points, ui.Point{OK: ok, Failed: i % 4 / 3 * 2})
+	}
+	return points
+}
+
+func exampleSpans() []ui.Span {
+	return []ui.Span{
+		{Label: "dns", Time: 2 * time.Millisecond}, {Label: "connect", Time: 11 * time.Millisecond}, {Label: "tls", Time: 18 * time.Millisecond},
+		{Label: "wait", Time: 62 * time.Millisecond}, {Label: "read", Time: time.Millisecond},
+	}
+}
