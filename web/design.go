@@ -16,8 +16,12 @@ func (s *site) design(v *view) error {
 }
 
 // exampleChart is made-up numbers of an hour.
-func exampleChart(now time.Time) ui.Chart {
-	c := ui.Chart{ID: "d-chart", Title: "Deliveries a minute", Series: []ui.Series{{Label: "Delivered"}, {Label: "Failed"}}}
+func exampleChart(now time.Time, stacked bool) ui.Chart {
+	id := "d-chart"
+	if stacked {
+		id = "d-stacked"
+	}
+	c := ui.Chart{ID: id, Title: "Deliveries a minute", Stacked: stacked, Series: []ui.Series{{Label: "Delivered"}, {Label: "Failed"}}}
 	for i := range 60 {
 		c.Times = append(c.Times, now.Add(time.Duration(i-60)*time.Minute))
 		c.Series[0].Values = append(c.Series[0].Values, float64(40+(i*7)%13+i/3))

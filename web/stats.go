@@ -118,7 +118,7 @@ func (s *statistics) chart(id string) ui.Chart {
 	if s.Interval == "day" {
 		each = "Attempts a day (UTC)"
 	}
-	c := ui.Chart{ID: id, Title: each, Series: []ui.Series{{Label: "Succeeded"}, {Label: "Failed"}}}
+	c := ui.Chart{ID: id, Title: each, Stacked: true, Series: []ui.Series{{Label: "Succeeded"}, {Label: "Failed"}}}
 	for _, i := range s.Intervals {
 		c.Times = append(c.Times, i.At)
 		c.Series[0].Values = append(c.Series[0].Values, float64(i.Succeeded))
@@ -144,10 +144,10 @@ func (s *statistics) figures() []ui.Figure {
 	if t.GaveUp > 0 {
 		gaveUp.Tone = ui.Bad
 	}
-	latency := ui.Figure{Label: "Answer within, median", Value: "–"}
+	latency := ui.Figure{Label: "Response time, median", Value: "–"}
 	if t.Latency != nil {
 		latency.Value = millis(t.Latency.P50)
-		latency.Note = "90 % " + millis(t.Latency.P90) + " · 95 % " + millis(t.Latency.P95) + " · 99 % " + millis(t.Latency.P99)
+		latency.Note = "p90 " + millis(t.Latency.P90) + " · p95 " + millis(t.Latency.P95) + " · p99 " + millis(t.Latency.P99)
 	}
 	return []ui.Figure{{Label: "Attempts", Value: count(t.Attempts), Note: count(t.Succeeded) + " succeeded"}, rate, gaveUp, latency}
 }

@@ -87,6 +87,15 @@ type Chart struct {
 	Title  string
 	Times  []time.Time
 	Series []Series
+	// Stacked draws the series as bars on top of each other, for what adds up; otherwise they are lines.
+	Stacked bool
+}
+
+func (c Chart) kind() string {
+	if c.Stacked {
+		return "stacked"
+	}
+	return "lines"
 }
 
 func (c Chart) value(s Series, i int) string {

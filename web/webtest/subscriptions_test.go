@@ -24,7 +24,7 @@ func TestSubscriptionFromEmptyToDeleted(t *testing.T) {
 	endpoint := receiver(t) + "/contracts"
 	b := startBrowser(t, p)
 	b.open(p.link[len(p.base):])
-	b.see("Nothing is subscribed here yet")
+	b.see("See a webhook arrive")
 	b.look()
 	b.open("/developers/subscriptions")
 	b.see("No subscriptions yet")
@@ -65,6 +65,9 @@ func TestSubscriptionFromEmptyToDeleted(t *testing.T) {
 	b.click(`.tabs a`)
 	p.publish("signature_request.done")
 	b.await(`document.querySelectorAll("[data-stream] tbody tr").length === 2`, "the new delivery does not come in by itself")
+	b.open(b.path())
+	b.await(`document.querySelector(".chart canvas")`, "there is no chart")
+	b.look()
 	b.click(`a[href="#suspend"]`)
 	b.click(`#suspend button`)
 	b.see("Suspended by hand")

@@ -20,14 +20,23 @@ function draw(figure) {
     const cell = tr.children[column];
     return column === 0 ? Date.parse(cell.querySelector("time").dateTime) / 1000 : Number(cell.dataset.value);
   }));
+  // Stacked: the first series stands on those after it, so each is drawn as the sum with them; the legend says what it is by itself.
+  const stacked = figure.dataset.chart === "stacked";
+  const drawn = stacked ? data.map((values, s) => s === 0 ? values : values.map((_, i) => data.slice(s).reduce((sum, d) => sum + d[i], 0))) : data;
+  const bars = stacked && uPlot.paths.bars({ size: [0.7, 28], align: 0 });
+  const look = (i) => {
+    const color = resolve(colors[i % colors.length]);
+    return stacked ? { paths: bars, fill: color, stroke: color, width: 0, points: { show: false }, value: (_, v, s, idx) => idx === null ? "--" : data[s][idx] }
+      : { stroke: color, width: 1.5, points: { show: false } };
+  };
   const axis = { stroke: ink, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1 }, font: `12px ${style.getPropertyValue("--sans")}` };
   const plot = figure.querySelector(".chart__plot");
   const size = () => ({ width: plot.clientWidth, height: 200 });
   const chart = new uPlot({
     ...size(),
     axes: [axis, { ...axis, size: 44 }],
-    series: [{}, ...heads.slice(1).map((label, i) => ({ label, stroke: resolve(colors[i % colors.length]), width: 1.5, points: { show: false } }))],
-  }, data, plot);
+    series: [{}, ...heads.slice(1).map((label, i) => ({ label, ...look(i) }))],
+  }, drawn, plot);
   new ResizeObserver(() => chart.setSize(size())).observe(plot);
 }
 
