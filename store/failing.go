@@ -9,12 +9,13 @@ import (
 	"hookrouter/models"
 )
 
-// failingSQL goes from the organization's subscriptions to their hours, so that its cost is in the number of these and not in how long
-// statistics are kept. An entry may be of attempts that all succeeded; only its outcomes tell.
+// failingSQL begins with the last hours, by their index, so that its cost is in their number and not in how long statistics are kept; on
+// SQLite, CROSS JOIN is the order in which tables are gone through. An entry may be of attempts that all succeeded; only its outcomes tell.
 const failingSQL = `
 SELECT s.id, h.attempts - h.succeeded AS failed, NULL AS outcomes
-FROM subscriptions s JOIN stat_hours h ON h.organization_id = s.organization_id AND h.subject_id = s.id AND h.sandbox = s.sandbox AND h.hour >= @from
-WHERE s.organization_id = @org AND s.sandbox = @sandbox AND s.deleted_at = 0 AND h.attempts > h.succeeded
+FROM stat_hours h CROSS JOIN subscriptions s
+WHERE h.hour >= @from AND h.attempts > h.succeeded AND s.id = h.subject_id AND s.sandbox = h.sandbox
+  AND s.organization_id = @org AND s.sandbox = @sandbox AND s.deleted_at = 0
 UNION ALL
 SELECT s.id, 0, e.outcomes
 FROM stat_entries e JOIN subscriptions s ON s.id = e.subscription_id AND s.organization_id = e.organization_id AND s.sandbox = e.sandbox

@@ -33,9 +33,11 @@ func (s *Store) SubscriptionPage(ctx context.Context, q models.SubscriptionQuery
 	case models.SubscriptionsRotating:
 		query = query.Where("rotation_ends_at > 0")
 	case models.SubscriptionsSilent:
-		newest := s.reader(ctx).Model(&subscriptionRow{}).Select("id").Where("organization_id = ? AND deleted_at = 0", uid(q.OrganizationID)).
-			Order("id DESC").Limit(models.MaxSilentSearch)
-		query = query.Where("enabled AND suspended_at = 0").Where("id IN (?)", newest).Where(silentSQL)
+		floor, err := s.newestFloor(ctx, q.OrganizationID)
+		if err != nil {
+			return nil, wrap("list subscriptions", err)
+		}
+		query = query.Where("enabled AND suspended_at = 0").Where("id >= ?", floor).Where(silentSQL)
 	}
 	if !q.WorkspaceID.IsZero() {
 		query = query.Where(`workspaces LIKE ? OR workspaces LIKE ?`, `%"`+q.WorkspaceID.String()+`"%`, `%"`+models.Any+`"%`)
@@ -78,6 +80,17 @@ func (s *Store) SubscriptionPage(ctx context.Context, q models.SubscriptionQuery
 		}
 	}
 	return list, nil
+}
+
+// newestFloor is the oldest of the organization's newest subscriptions, up to [models.MaxSilentSearch].
+func (s *Store) newestFloor(ctx context.Context, org models.ID) (uid, error) {
+	var oldest []uid
+	err := s.reader(ctx).Raw(`SELECT id FROM (SELECT id FROM subscriptions WHERE organization_id = ? AND deleted_at = 0
+		ORDER BY id DESC LIMIT ?) newest ORDER BY id LIMIT 1`, uid(org), models.MaxSilentSearch).Scan(&oldest).Error
+	if err != nil || len(oldest) == 0 {
+		return uid{}, err
+	}
+	return oldest[0], nil
 }
 
 // containing filters by a text that people typed. A backslash makes what LIKE knows mean itself.

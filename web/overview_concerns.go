@@ -29,7 +29,7 @@ type concern struct {
 // concerns are what needs somebody, the worst first. Each question is one page from the database.
 func (v *view) concerns(d *overviewData) ([]concern, error) {
 	var all []concern
-	failing, err := v.failing()
+	failing, err := v.failing(d.stats)
 	if err != nil {
 		return nil, err
 	}
@@ -92,7 +92,10 @@ func (v *view) subscriptionsThat(state models.SubscriptionState) (list []models.
 }
 
 // failing are the subscriptions with most failures of late that are not suspended for them.
-func (v *view) failing() ([]concern, error) {
+func (v *view) failing(s *statistics) ([]concern, error) {
+	if !s.failedLately() {
+		return nil, nil
+	}
 	ctx, org := v.r.Context(), v.key.OrganizationID
 	ids, err := v.Store.Failing(ctx, org, v.sandbox(), v.now.Add(-(risingHours-1)*time.Hour), concernsEach)
 	if err != nil || len(ids) == 0 {
@@ -124,6 +127,20 @@ func (v *view) failing() ([]concern, error) {
 		all = append(all, c)
 	}
 	return all, nil
+}
+
+// failedLately reports whether any attempt failed in the hours that failing looks at, which need not be asked where the chart knows it.
+func (s *statistics) failedLately() bool {
+	late := s.Intervals
+	if s.Interval == "hour" {
+		late = late[max(len(late)-risingHours, 0):]
+	}
+	for _, i := range late {
+		if i.Failed > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // failingConcern says whether failures go up: their share in the last hours beside that in the hours before.
