@@ -40,7 +40,10 @@ func examplePoints() []ui.Point {
 
 func exampleSpans() []ui.Span {
 	return []ui.Span{
-		{Label: "dns", Time: 2 * time.Millisecond}, {Label: "connect", Time: 11 * time.Millisecond}, {Label: "tls", Time: 18 * time.Millisecond},
-		{Label: "wait", Time: 62 * time.Millisecond}, {Label: "read", Time: time.Millisecond},
+		{Label: "dns", Time: 2 * time.Millisecond},
+		{Label: "connect", Time: 11 * time.Millisecond},
+		{Label: "tls", Time: 18 * time.Millisecond},
+		{Label: "wait", Time: 62 * time.Millisecond},
+		{Label: "read", Time: time.Millisecond},
 	}
 }

@@ -123,7 +123,7 @@ func (v *view) failing(s *statistics) ([]concern, error) {
 		}
 		c := failingConcern(&activity[i])
 		c.name = lineTitle(l)
-		c.links = []ui.Tab{{Label: "See the failures", Href: lineAddress(l) + "/logs?status=failed"}, {Label: "Subscription", Href: lineAddress(l)}}
+		c.links = []ui.Tab{{Label: "See the calls", Href: lineAddress(l) + "/logs"}, {Label: "Subscription", Href: lineAddress(l)}}
 		all = append(all, c)
 	}
 	return all, nil
@@ -173,10 +173,9 @@ func failingConcern(a *models.Activity) concern {
 
 func suspendedConcern(l models.SubscriptionLine) concern {
 	text := "Suspended by hand. Its deliveries are parked until it is resumed."
-	switch l.StateReason {
-	case models.SuspendedGone:
+	if l.StateReason == models.SuspendedGone {
 		text = "The endpoint answered 410, gone. Its deliveries are parked until it is resumed."
-	case models.SuspendedFailures:
+	} else if l.StateReason == models.SuspendedFailures {
 		text = "The endpoint kept failing. Its deliveries are parked, and it is probed now and then."
 	}
 	return concern{

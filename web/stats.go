@@ -114,11 +114,11 @@ func (v *view) waiting(w *webhook) (statWaiting, error) {
 
 // chart is the attempts over time.
 func (s *statistics) chart(id string) ui.Chart {
-	each := "Attempts an hour"
-	if s.Interval == "day" {
-		each = "Attempts a day (UTC)"
+	each, daily := "Attempts an hour", s.Interval == "day"
+	if daily {
+		each = "Attempts a day"
 	}
-	c := ui.Chart{ID: id, Title: each, Stacked: true, Series: []ui.Series{{Label: "Succeeded"}, {Label: "Failed"}}}
+	c := ui.Chart{ID: id, Title: each, Stacked: true, UTC: daily, Series: []ui.Series{{Label: "Succeeded"}, {Label: "Failed"}}}
 	for _, i := range s.Intervals {
 		c.Times = append(c.Times, i.At)
 		c.Series[0].Values = append(c.Series[0].Values, float64(i.Succeeded))
@@ -200,6 +200,7 @@ func reasonText(r models.Reason) string {
 		return "The address may not be called"
 	case models.ReasonInvalid:
 		return "The call could not be made"
+	case models.ReasonDeleted, models.ReasonDisabled, models.ReasonAutoRetryOff, models.ReasonDataRemoved, models.ReasonUnknown:
 	}
 	return "Another reason"
 }
@@ -214,8 +215,8 @@ func millis(ms float64) string { return ui.Duration(time.Duration(ms * float64(t
 // count is a number in groups of three.
 func count(n int64) string {
 	s := strconv.FormatInt(n, 10)
-	for at := len(s) - 3; at > 0 && s[at-1] != '-'; at -= 3 {
-		s = s[:at] + " " + s[at:]
+	for at := len(s) - 3; at > 0; at -= 3 {
+		s = s[:at] + "\u202f" + s[at:]
 	}
 	return s
 }

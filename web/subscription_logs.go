@@ -45,16 +45,23 @@ type logList struct {
 
 func (l *logList) filtered() bool { return l.status != "" || l.event != "" || l.search != "" }
 
-// tabs narrow the list by what came of the calls.
+// logTabs are what the list can be narrowed to by what came of the calls.
+func logTabs() []ui.Choice {
+	return []ui.Choice{
+		{Value: "", Label: "All"},
+		{Value: string(models.StatusDelivered), Label: "Success"},
+		{Value: string(models.StatusFailed), Label: "Failed"},
+		{Value: string(models.StatusRetrying), Label: "Retrying"},
+		{Value: string(models.StatusParked), Label: "Parked"},
+	}
+}
+
 func (l *logList) tabs(w *webhook) []ui.Tab {
 	tabs := []ui.Tab{}
-	for _, t := range []struct{ label, status string }{
-		{"All", ""}, {"Success", string(models.StatusDelivered)}, {"Failed", string(models.StatusFailed)}, {"Retrying", string(models.StatusRetrying)},
-		{"Parked", string(models.StatusParked)},
-	} {
+	for _, t := range logTabs() {
 		other := *l
-		other.status = t.status
-		tabs = append(tabs, ui.Tab{Label: t.label, Href: other.address(w, ""), Current: l.status == t.status})
+		other.status = t.Value
+		tabs = append(tabs, ui.Tab{Label: t.Label, Href: other.address(w, ""), Current: l.status == t.Value})
 	}
 	return tabs
 }
@@ -79,9 +86,10 @@ func (s *site) showLogs(v *view) error {
 	}
 	given := v.r.URL.Query()
 	list := &logList{event: searchText(given.Get("event")), search: searchText(given.Get("q"))}
-	switch status := models.DeliveryStatus(given.Get("status")); status {
-	case models.StatusDelivered, models.StatusFailed, models.StatusRetrying, models.StatusParked:
-		list.status = string(status)
+	for _, t := range logTabs() {
+		if t.Value == given.Get("status") {
+			list.status = t.Value
+		}
 	}
 	if err := v.readLogs(w, list, given.Get("after")); err != nil {
 		return err
@@ -137,18 +145,18 @@ func (v *view) readLogs(w *webhook, list *logList, after string) error {
 }
 
 func (v *view) searchLogs(w *webhook, list *logList) error {
-	id, err := models.ParseID(list.search)
-	if err != nil {
+	id, bad := models.ParseID(list.search)
+	if bad != nil {
 		list.fault = "Search by the whole id of a delivery or of an event."
-		return nil
+		return nil //nolint:nilerr // the page says so
 	}
 	var one deliveryFull
 	list.call = ui.Call{Method: http.MethodGet, Path: "/v3/deliveries/" + id.String()}
-	err = v.do(list.call, &one)
+	err := v.do(list.call, &one)
 	if err == nil && one.SubscriptionID == w.ID {
 		return v.withAttempts(list, []deliveryLine{one.deliveryLine})
 	}
-	if f := mishapOf(err); err != nil && f.status != http.StatusNotFound {
+	if err != nil && mishapOf(err).status != http.StatusNotFound {
 		return err
 	}
 	var page struct{ Data []deliveryLine }

@@ -98,7 +98,9 @@ type subscriptionList struct {
 	first, next string // addresses
 }
 
-func (l *subscriptionList) filtered() bool { return l.text != "" || l.state != "" || !l.workspace.IsZero() }
+func (l *subscriptionList) filtered() bool {
+	return l.text != "" || l.state != "" || !l.workspace.IsZero()
+}
 
 func (s *site) listSubscriptions(v *view) error {
 	given := v.r.URL.Query()
@@ -182,9 +184,12 @@ func (l *subscriptionList) chosenWorkspace() string {
 // listStates are the states that the list can be narrowed to.
 func listStates() []ui.Choice {
 	return []ui.Choice{
-		{Value: "", Label: "All"}, {Value: string(models.SubscriptionsActive), Label: "Active"},
-		{Value: string(models.SubscriptionsSuspended), Label: "Suspended"}, {Value: string(models.SubscriptionsDisabled), Label: "Disabled"},
-		{Value: string(models.SubscriptionsSilent), Label: "Never called"}, {Value: string(models.SubscriptionsRotating), Label: "Secret in rotation"},
+		{Value: "", Label: "All"},
+		{Value: string(models.SubscriptionsActive), Label: "Active"},
+		{Value: string(models.SubscriptionsSuspended), Label: "Suspended"},
+		{Value: string(models.SubscriptionsDisabled), Label: "Disabled"},
+		{Value: string(models.SubscriptionsSilent), Label: "Never called"},
+		{Value: string(models.SubscriptionsRotating), Label: "Secret in rotation"},
 	}
 }
 
@@ -243,7 +248,7 @@ func deliveryState(s models.DeliveryStatus) ui.State {
 func eventsText(patterns []models.Pattern) string {
 	switch {
 	case len(patterns) == 1 && patterns[0] == models.Any:
-		return "Every event"
+		return "Every\u00a0event"
 	case len(patterns) == 1 && !strings.HasSuffix(string(patterns[0]), "*"):
 		return "1 event"
 	case len(patterns) == 1:

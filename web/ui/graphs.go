@@ -89,6 +89,8 @@ type Chart struct {
 	Series []Series
 	// Stacked draws the series as bars on top of each other, for what adds up; otherwise they are lines.
 	Stacked bool
+	// UTC keeps the times in it, for days that begin there; otherwise they are in the reader's zone.
+	UTC bool
 }
 
 func (c Chart) kind() string {

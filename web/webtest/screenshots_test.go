@@ -21,6 +21,8 @@ func TestScreenshots(t *testing.T) {
 		{"overview", "/developers/"},
 		{"subscriptions", "/developers/subscriptions"},
 		{"subscription", "/developers/subscriptions/" + ids[0]},
+		{"subscription-logs", "/developers/subscriptions/" + ids[0] + "/logs"},
+		{"subscription-missed", "/developers/subscriptions/" + ids[1] + "/missed"},
 		{"subscription-edit", "/developers/subscriptions/" + ids[0] + "/edit"},
 		{"subscription-secret", "/developers/subscriptions/" + ids[0] + "/secret"},
 		{"subscription-versions", "/developers/subscriptions/" + ids[0] + "/versions"},

@@ -91,6 +91,8 @@ func TestWithoutScripts(t *testing.T) {
 	b := startBrowser(t, p)
 	b.scripts(false)
 	b.signIn()
+	b.click(`form[action="/developers/try"] button`)
+	b.do(chromedp.WaitVisible(chromedp.CSS("#try-signature")))
 	b.open("/developers/subscriptions/new")
 	b.fill("#endpoint", endpoint)
 	b.click(`input[name="subscribed_events"][value="*"]`)

@@ -1,5 +1,12 @@
 // Draws the charts of a page from the tables below them, so that both have the same numbers.
 
+// Times on the axis: a unit and how it is written, and what is added where a year or a day begins.
+const ticks = [
+  [86400, "{D} {MMM}", "\n{YYYY}", null, null, null, null, null, 1],
+  [60, "{HH}:{mm}", "\n{D} {MMM} {YYYY}", null, "\n{D} {MMM}", null, null, null, 1],
+  [1, "{HH}:{mm}:{ss}", "\n{D} {MMM} {YYYY}", null, "\n{D} {MMM}", null, null, null, 1],
+];
+
 const colors = ["--accent", "--bad", "--wait", "--good"];
 
 function draw(figure) {
@@ -32,10 +39,12 @@ function draw(figure) {
   const axis = { stroke: ink, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1 }, font: `12px ${style.getPropertyValue("--sans")}` };
   const plot = figure.querySelector(".chart__plot");
   const size = () => ({ width: plot.clientWidth, height: 200 });
+  const zone = "utc" in figure.dataset ? "UTC" : Intl.DateTimeFormat().resolvedOptions().timeZone;
   const chart = new uPlot({
     ...size(),
-    axes: [axis, { ...axis, size: 44 }],
-    series: [{}, ...heads.slice(1).map((label, i) => ({ label, ...look(i) }))],
+    tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), zone),
+    axes: [{ ...axis, values: ticks }, { ...axis, size: 44 }],
+    series: [{ label: `Time (${zone})`, value: "{D} {MMM} {YYYY}, {HH}:{mm}" }, ...heads.slice(1).map((label, i) => ({ label, ...look(i) }))],
   }, drawn, plot);
   new ResizeObserver(() => chart.setSize(size())).observe(plot);
 }
