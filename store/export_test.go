@@ -260,14 +260,14 @@ func (s *Store) ExplainWaiting(ctx context.Context, org, sub models.ID) ([]map[s
 	return rows, err
 }
 
-// ExplainStats are the plans of reading statistics and activity.
+// ExplainStats are the plans of reading statistics and activity, and of who fails.
 func (s *Store) ExplainStats(ctx context.Context, org, sub models.ID) ([]map[string]any, error) {
 	explain := "EXPLAIN "
 	if s.Dialect() == "sqlite" {
 		explain = "EXPLAIN QUERY PLAN "
 	}
 	var all []map[string]any
-	for _, query := range []string{statsSQL, activitySQL} {
+	for _, query := range []string{statsSQL, activitySQL, failingSQL} {
 		var rows []map[string]any
 		err := s.reader(ctx).Raw(explain+query, map[string]any{
 			"org": uid(org), "ids": s.dialect.idIn("s.id", []models.ID{sub}), "subjects": s.dialect.idIn("subject_id", []models.ID{sub}),

@@ -55,6 +55,8 @@ func TestStatisticsGoByIndexes(t *testing.T) {
 			require.NotContains(t, stats, "attempts")
 			require.NotContains(t, stats, "SCAN stat_hours")
 			require.NotContains(t, stats, "Seq Scan on stat_hours")
+			require.NotContains(t, stats, "SCAN h")
+			require.Contains(t, stats, "stat_hours_hour")
 		})
 	}
 }

@@ -60,6 +60,10 @@ func (s *site) tryOut(v *view) error {
 	}
 	if err != nil {
 		v.removeTried(made.ID, inbox.ID)
+		if reason := faultsOf(err)["endpoint"]; reason != "" {
+			return v.showOverview(http.StatusUnprocessableEntity, "The address of this service can't be an endpoint, so nothing could be sent to it. "+
+				reason+" Whoever runs this installation sets HOOKROUTER_PUBLIC_URL to an address that it can be reached at.")
+		}
 		return v.tryFailed(err)
 	}
 	// What was made is in the sandbox, so that is what the pages show from here on.
@@ -76,13 +80,26 @@ func (v *view) tryFailed(err error) error {
 	return err
 }
 
-// removeTried removes what was made, the subscription first, so that nothing is sent to an inbox that is gone. Failure policy: what stays is
-// in the lists, and the inbox ends by itself.
-func (v *view) removeTried(subscription, inbox string) {
-	if subscription != "" {
-		_ = v.do(ui.Call{Method: http.MethodDelete, Path: "/v3/webhooks/" + subscription}, nil)
+// removal is the calls that remove what was made, the subscription first, so that nothing is sent to an inbox that is gone.
+func removal(subscription, inbox string) []ui.Call {
+	return []ui.Call{
+		{Method: http.MethodDelete, Path: "/v3/webhooks/" + subscription}, {Method: http.MethodDelete, Path: "/v3/sandbox/inboxes/" + inbox},
 	}
-	_ = v.do(ui.Call{Method: http.MethodDelete, Path: "/v3/sandbox/inboxes/" + inbox}, nil)
+}
+
+// removalCurl is those calls as lines for a shell.
+func (v *view) removalCurl(t *tried) string {
+	calls := removal(t.webhook.ID, t.inbox.ID)
+	return calls[0].Curl(v.base()) + "\n\n" + calls[1].Curl(v.base())
+}
+
+// removeTried removes what was made. Failure policy: what stays is in the lists, and the inbox ends by itself.
+func (v *view) removeTried(subscription, inbox string) {
+	for i, c := range removal(subscription, inbox) {
+		if i > 0 || subscription != "" {
+			_ = v.do(c, nil)
+		}
+	}
 }
 
 // tried is how far the first webhook has come, read anew from the API each time.

@@ -29,6 +29,7 @@ type webhook struct {
 	UpdatedAt    *time.Time        `json:"updated_at"`
 	Format       string            `json:"format"`
 	EntityKey    *string           `json:"entity_key"`
+	WebhookKey   string            `json:"webhook_key"` // what QuicklySign's users call it; "" in other formats
 	Headers      map[string]string `json:"headers"`
 	MaxInFlight  *int              `json:"max_in_flight"`
 	RatePerSec   *float64          `json:"rate_limit_per_second"`
