@@ -55,8 +55,12 @@ func TestStatisticsGoByIndexes(t *testing.T) {
 			require.NotContains(t, stats, "attempts")
 			require.NotContains(t, stats, "SCAN stat_hours")
 			require.NotContains(t, stats, "Seq Scan on stat_hours")
-			require.NotContains(t, stats, "SCAN h")
-			require.Contains(t, stats, "stat_hours_hour")
+
+			failing := plan(s.ExplainFailing(ctx, org.ID, sub.ID))
+			require.NotContains(t, failing, "Seq Scan on stat_hours")
+			if name == "sqlite" { // the order is written down; Postgres chooses by what there is
+				require.Contains(t, failing, "SEARCH h USING INDEX stat_hours_hour")
+			}
 		})
 	}
 }
