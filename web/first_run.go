@@ -80,8 +80,8 @@ func (v *view) tryFailed(err error) error {
 	return err
 }
 
-// removal is the calls that remove what was made, the subscription first, so that nothing is sent to an inbox that is gone.
-func removal(subscription, inbox string) []ui.Call {
+// tryRemoval is the calls that remove what was made, the subscription first, so that nothing is sent to an inbox that is gone.
+func tryRemoval(subscription, inbox string) []ui.Call {
 	return []ui.Call{
 		{Method: http.MethodDelete, Path: "/v3/webhooks/" + subscription}, {Method: http.MethodDelete, Path: "/v3/sandbox/inboxes/" + inbox},
 	}
@@ -89,13 +89,13 @@ func removal(subscription, inbox string) []ui.Call {
 
 // removalCurl is those calls as lines for a shell.
 func (v *view) removalCurl(t *tried) string {
-	calls := removal(t.webhook.ID, t.inbox.ID)
+	calls := tryRemoval(t.webhook.ID, t.inbox.ID)
 	return calls[0].Curl(v.base()) + "\n\n" + calls[1].Curl(v.base())
 }
 
 // removeTried removes what was made. Failure policy: what stays is in the lists, and the inbox ends by itself.
 func (v *view) removeTried(subscription, inbox string) {
-	for i, c := range removal(subscription, inbox) {
+	for i, c := range tryRemoval(subscription, inbox) {
 		if i > 0 || subscription != "" {
 			_ = v.do(c, nil)
 		}

@@ -187,6 +187,6 @@ func (s *site) liveMissed(v *view) error {
 		if err != nil {
 			return nil, err
 		}
-		return jobProgress(j), nil
+		return missedProgress(j), nil
 	})
 }

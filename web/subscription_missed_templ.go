@@ -60,7 +60,7 @@ func missedPage(v *view, a *aboutSubscription, f *missedForm) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = jobProgress(f.job).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = missedProgress(f.job).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -301,8 +301,8 @@ func missedPage(v *view, a *aboutSubscription, f *missedForm) templ.Component {
 	})
 }
 
-// jobProgress is the part that the stream replaces.
-func jobProgress(j *jobLine) templ.Component {
+// missedProgress is the part that the stream replaces.
+func missedProgress(j *jobLine) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
