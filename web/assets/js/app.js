@@ -1,5 +1,7 @@
 // What makes the pages nicer where there are scripts. Nothing here is needed: every form and link works without.
 
+import { remember } from "./keep.js";
+
 const root = document.documentElement;
 root.classList.add("js");
 
@@ -99,27 +101,6 @@ document.addEventListener("keydown", (e) => {
   if (e.key === "Enter" && e.target.matches("[data-picker-search]")) e.preventDefault();
 });
 document.addEventListener("htmx:load", (e) => enhance(e.detail.elt));
-// What is opened stays open, and what has the focus keeps it, when the server sends a part of the page anew: both are found again by id.
-const idOf = (el) => el.id || el.querySelector("[id]")?.id;
-
-function remember(scope) {
-  const open = [...scope.querySelectorAll("details[open]")].map(idOf).filter(Boolean);
-  const active = scope.contains(document.activeElement) ? document.activeElement : null;
-  const details = active?.matches("summary") && idOf(active.parentElement);
-  const link = active?.matches("a[href]") && active.getAttribute("href");
-  return () => {
-    for (const el of scope.querySelectorAll("details")) {
-      if (open.includes(idOf(el))) el.open = true;
-      if (details && idOf(el) === details) el.querySelector("summary").focus();
-    }
-    if (link) [...scope.querySelectorAll("a[href]")].find((a) => a.getAttribute("href") === link)?.focus();
-  };
-}
-
-const swaps = new WeakMap();
-document.addEventListener("htmx:beforeSwap", (e) => swaps.set(e.detail.target, remember(e.detail.target)));
-document.addEventListener("htmx:afterSwap", (e) => swaps.get(e.detail.target)?.());
-
 // Streams: what the server sends takes the place of what the element shows. Times in it are told anew.
 for (const el of document.querySelectorAll("[data-stream]")) {
   new EventSource(el.dataset.stream).onmessage = (e) => {
