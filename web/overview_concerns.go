@@ -172,11 +172,14 @@ func failingConcern(a *models.Activity) concern {
 }
 
 func suspendedConcern(l models.SubscriptionLine) concern {
-	text := "Suspended by hand. Its deliveries are parked until it is resumed."
-	if l.StateReason == models.SuspendedGone {
+	text := "Its deliveries are parked until it is resumed."
+	switch l.StateReason {
+	case models.SuspendedGone:
 		text = "The endpoint answered 410, gone. Its deliveries are parked until it is resumed."
-	} else if l.StateReason == models.SuspendedFailures {
+	case models.SuspendedFailures:
 		text = "The endpoint kept failing. Its deliveries are parked, and it is probed now and then."
+	case models.SuspendedManual:
+		text = "Suspended by hand. " + text
 	}
 	return concern{
 		state: ui.State{Word: "Suspended", Tone: ui.Bad}, name: lineTitle(l), text: text, at: l.SuspendedAt,

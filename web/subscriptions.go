@@ -248,7 +248,7 @@ func deliveryState(s models.DeliveryStatus) ui.State {
 func eventsText(patterns []models.Pattern) string {
 	switch {
 	case len(patterns) == 1 && patterns[0] == models.Any:
-		return "Every\u00a0event"
+		return "Every event"
 	case len(patterns) == 1 && !strings.HasSuffix(string(patterns[0]), "*"):
 		return "1 event"
 	case len(patterns) == 1:
