@@ -38,13 +38,22 @@ const (
 	SubscriptionsActive    SubscriptionState = "active"    // enabled and not suspended
 	SubscriptionsSuspended SubscriptionState = "suspended" // enabled, and their deliveries are parked
 	SubscriptionsDisabled  SubscriptionState = "disabled"
+	SubscriptionsRotating  SubscriptionState = "rotating" // one secret is being exchanged for another
+	// SubscriptionsSilent are enabled and not suspended, and there was no attempt for as long as statistics are kept. Only the newest
+	// MaxSilentSearch subscriptions are looked at.
+	SubscriptionsSilent SubscriptionState = "silent"
 )
+
+// MaxSilentSearch is how many subscriptions are looked at to find those of [SubscriptionsSilent].
+const MaxSilentSearch = 1000
 
 // SubscriptionQuery selects subscriptions of one organization that were not deleted, newest first. Zero fields do not filter.
 type SubscriptionQuery struct {
 	OrganizationID ID
 	Sandbox        *bool
 	State          SubscriptionState
+	WorkspaceID    ID     // gets the events of this workspace, because it names it or takes all
+	IDs            []ID   // only these
 	Text           string // is in the endpoint, the description or the names of events, in any case; or is the id
 	After          ID     // continue after the subscription with this ID
 	Limit          int
@@ -61,7 +70,4 @@ type SubscriptionLine struct {
 	CreatedAt   time.Time
 	SuspendedAt time.Time // zero while it is not suspended
 	StateReason SuspendReason
-
-	// Last is its newest delivery, nil where there is none.
-	Last *Delivery
 }

@@ -262,12 +262,21 @@ func (s *Store) ExplainWaiting(ctx context.Context, org, sub models.ID) ([]map[s
 
 // ExplainStats are the plans of reading statistics and activity.
 func (s *Store) ExplainStats(ctx context.Context, org, sub models.ID) ([]map[string]any, error) {
+	return s.explainStats(ctx, org, sub, statsSQL, activitySQL)
+}
+
+// ExplainFailing is the plan of who fails.
+func (s *Store) ExplainFailing(ctx context.Context, org, sub models.ID) ([]map[string]any, error) {
+	return s.explainStats(ctx, org, sub, failingSQL)
+}
+
+func (s *Store) explainStats(ctx context.Context, org, sub models.ID, queries ...string) ([]map[string]any, error) {
 	explain := "EXPLAIN "
 	if s.Dialect() == "sqlite" {
 		explain = "EXPLAIN QUERY PLAN "
 	}
 	var all []map[string]any
-	for _, query := range []string{statsSQL, activitySQL} {
+	for _, query := range queries {
 		var rows []map[string]any
 		err := s.reader(ctx).Raw(explain+query, map[string]any{
 			"org": uid(org), "ids": s.dialect.idIn("s.id", []models.ID{sub}), "subjects": s.dialect.idIn("subject_id", []models.ID{sub}),

@@ -60,6 +60,12 @@ func TestStatisticsGoByIndexes(t *testing.T) {
 			} else {
 				require.Contains(t, stats, "(organization_id=? AND subject_id=? AND sandbox=? AND hour>?)")
 			}
+
+			failing := plan(s.ExplainFailing(ctx, org.ID, sub.ID))
+			require.NotContains(t, failing, "Seq Scan on stat_hours")
+			if name == "sqlite" { // the order is written down; Postgres chooses by what there is
+				require.Contains(t, failing, "SEARCH h USING INDEX stat_hours_hour")
+			}
 		})
 	}
 }

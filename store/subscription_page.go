@@ -9,8 +9,14 @@ import (
 	"hookrouter/models"
 )
 
-// SubscriptionPage lists subscriptions for people: newest first, a page at a time, each with its latest delivery. Ids sort by the time
-// of their making, so a page is a range of the primary key.
+// silentSQL holds where neither an hour nor an entry has an attempt. The order makes it one step down an index.
+const silentSQL = `(SELECT h.hour FROM stat_hours h WHERE h.organization_id = subscriptions.organization_id AND h.subject_id = subscriptions.id
+  AND h.sandbox = subscriptions.sandbox ORDER BY h.hour DESC LIMIT 1) IS NULL
+AND NOT EXISTS (SELECT 1 FROM stat_entries e WHERE e.organization_id = subscriptions.organization_id AND e.subscription_id = subscriptions.id
+  AND e.sandbox = subscriptions.sandbox)`
+
+// SubscriptionPage lists subscriptions for people: newest first, a page at a time. Ids sort by the time of their making, so a page is a
+// range of the primary key. How they fare is for [Store.Activity].
 func (s *Store) SubscriptionPage(ctx context.Context, q models.SubscriptionQuery) ([]models.SubscriptionLine, error) {
 	query := s.reader(ctx).Model(&subscriptionRow{}).Where("organization_id = ? AND deleted_at = 0", uid(q.OrganizationID)).
 		Order("id DESC").Limit(q.Limit)
@@ -24,6 +30,20 @@ func (s *Store) SubscriptionPage(ctx context.Context, q models.SubscriptionQuery
 		query = query.Where("enabled AND suspended_at > 0")
 	case models.SubscriptionsDisabled:
 		query = query.Where("NOT enabled")
+	case models.SubscriptionsRotating:
+		query = query.Where("rotation_ends_at > 0")
+	case models.SubscriptionsSilent:
+		floor, err := s.newestFloor(ctx, q.OrganizationID)
+		if err != nil {
+			return nil, wrap("list subscriptions", err)
+		}
+		query = query.Where("enabled AND suspended_at = 0").Where("id >= ?", floor).Where(silentSQL)
+	}
+	if !q.WorkspaceID.IsZero() {
+		query = query.Where(`workspaces LIKE ? OR workspaces LIKE ?`, `%"`+q.WorkspaceID.String()+`"%`, `%"`+models.Any+`"%`)
+	}
+	if len(q.IDs) > 0 {
+		query = query.Where(s.dialect.idIn("id", q.IDs))
 	}
 	if q.Text != "" {
 		query = containing(query, q.Text)
@@ -58,20 +78,19 @@ func (s *Store) SubscriptionPage(ctx context.Context, q models.SubscriptionQuery
 		if list[i].Events, err = parseTexts[models.Pattern](r.Events); err != nil {
 			return nil, wrap("list subscriptions", err)
 		}
-		if list[i].Last, err = s.newestDelivery(ctx, q.OrganizationID, models.ID(r.ID)); err != nil {
-			return nil, wrap("list subscriptions", err)
-		}
 	}
 	return list, nil
 }
 
-// newestDelivery is a subscription's latest delivery, nil where there is none: one step down an index of each day.
-func (s *Store) newestDelivery(ctx context.Context, org, sub models.ID) (*models.Delivery, error) {
-	list, err := s.Deliveries(ctx, models.DeliveryQuery{OrganizationID: org, SubscriptionID: sub, Limit: 1})
-	if err != nil || len(list) == 0 {
-		return nil, err
+// newestFloor is the oldest of the organization's newest subscriptions, up to [models.MaxSilentSearch].
+func (s *Store) newestFloor(ctx context.Context, org models.ID) (uid, error) {
+	var oldest []uid
+	err := s.reader(ctx).Raw(`SELECT id FROM (SELECT id FROM subscriptions WHERE organization_id = ? AND deleted_at = 0
+		ORDER BY id DESC LIMIT ?) newest ORDER BY id LIMIT 1`, uid(org), models.MaxSilentSearch).Scan(&oldest).Error
+	if err != nil || len(oldest) == 0 {
+		return uid{}, err
 	}
-	return &list[0], nil
+	return oldest[0], nil
 }
 
 // containing filters by a text that people typed. A backslash makes what LIKE knows mean itself.

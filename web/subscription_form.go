@@ -29,6 +29,7 @@ type webhook struct {
 	UpdatedAt    *time.Time        `json:"updated_at"`
 	Format       string            `json:"format"`
 	EntityKey    *string           `json:"entity_key"`
+	WebhookKey   string            `json:"webhook_key"` // what QuicklySign's users call it; "" in other formats
 	Headers      map[string]string `json:"headers"`
 	MaxInFlight  *int              `json:"max_in_flight"`
 	RatePerSec   *float64          `json:"rate_limit_per_second"`
@@ -68,6 +69,8 @@ type subscriptionForm struct {
 	was *webhook // nil for a new one
 
 	endpoint, description, format, entity, headers string
+	secret                                         string // typed just now; it is on no page again
+	noSecret                                       bool   // take the one away
 	inFlight, rate, timeoutFirst, timeoutRetry     string
 	sandbox, autoRetry, enabled                    bool
 	events, scopes, workspaces                     []string
@@ -136,6 +139,7 @@ func numberText[T int | int64](n *T) string {
 func (f *subscriptionForm) read(given url.Values) {
 	f.endpoint = strings.TrimSpace(given.Get("endpoint"))
 	f.description = strings.TrimSpace(given.Get("description"))
+	f.secret, f.noSecret = strings.TrimSpace(given.Get("secret_key")), given.Get("no_secret") == "true"
 	f.format, f.entity, f.headers = given.Get("format"), strings.TrimSpace(given.Get("entity_key")), given.Get("headers")
 	f.inFlight, f.rate = strings.TrimSpace(given.Get("max_in_flight")), strings.TrimSpace(given.Get("rate_limit_per_second"))
 	f.timeoutFirst, f.timeoutRetry = strings.TrimSpace(given.Get("timeout_first_ms")), strings.TrimSpace(given.Get("timeout_retry_ms"))
@@ -170,7 +174,17 @@ func (f *subscriptionForm) body() map[string]any {
 		"entity_key": orNull(f.entity), "headers": f.headerMap(), "max_in_flight": numberOf(f.inFlight),
 		"rate_limit_per_second": numberOf(f.rate), "timeout_first_ms": numberOf(f.timeoutFirst), "timeout_retry_ms": numberOf(f.timeoutRetry),
 	}
+	if f.secret != "" {
+		b["secret_key"] = f.secret
+	} else if f.noSecret && f.was != nil && f.bare() {
+		b["secret_key"] = ""
+	}
 	return b
+}
+
+// bare reports whether the format can do without a secret.
+func (f *subscriptionForm) bare() bool {
+	return f.format == string(models.FormatDocumenso) || f.format == string(models.FormatQuicklySign)
 }
 
 func orNull(s string) any {
@@ -199,6 +213,15 @@ func (f *subscriptionForm) headerMap() map[string]string {
 		}
 	}
 	return m
+}
+
+// shown is the call that the form makes, without the secret.
+func (f *subscriptionForm) shown() ui.Call {
+	other := *f
+	if other.secret != "" {
+		other.secret = "YOUR_SECRET"
+	}
+	return other.save()
 }
 
 // save is the call that the form makes.
@@ -343,5 +366,7 @@ func formats() []ui.Choice {
 		{Value: string(models.FormatStandardWebhooks), Label: "Standard Webhooks"},
 		{Value: string(models.FormatCloudEvents), Label: "CloudEvents, binary"},
 		{Value: string(models.FormatCloudEventsStructured), Label: "CloudEvents, structured"},
+		{Value: string(models.FormatDocumenso), Label: "Documenso"},
+		{Value: string(models.FormatQuicklySign), Label: "QuicklySign"},
 	}
 }

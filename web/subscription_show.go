@@ -23,7 +23,9 @@ type aboutSubscription struct {
 func (a *aboutSubscription) pages() []ui.Tab {
 	tabs := []ui.Tab{
 		{Label: "Overview", Href: a.path()},
+		{Label: "Logs", Href: a.path() + "/logs"},
 		{Label: "Test", Href: a.path() + "/test"},
+		{Label: "Missed", Href: a.path() + "/missed"},
 		{Label: "Secret", Href: a.path() + "/secret"},
 		{Label: "Retry plan", Href: a.path() + "/retry-plan"},
 		{Label: "Versions", Href: a.path() + "/versions"},
@@ -50,6 +52,21 @@ type deliveryLine struct {
 // latestDeliveries is how many the overview shows.
 const latestDeliveries = 10
 
+// subscriptionNow is what the overview of a subscription shows as it is at this moment.
+type subscriptionNow struct {
+	latest  []deliveryLine
+	waiting statWaiting
+	parked  int64 // how many were parked when it was resumed, 0 where nobody has just done that
+}
+
+// drained is how many of those that were parked have left, for a progress bar. of is 0 where that can't be told.
+func (n *subscriptionNow) drained() (done, of int) {
+	if n.waiting.Capped || n.parked < n.waiting.Parked {
+		return int(n.waiting.Parked), 0
+	}
+	return int(n.parked - n.waiting.Parked), int(n.parked)
+}
+
 func (s *site) showSubscription(v *view) error {
 	w, err := v.webhook()
 	if err != nil {
@@ -60,7 +77,7 @@ func (s *site) showSubscription(v *view) error {
 
 func (v *view) subscriptionOverview(status int, a *aboutSubscription) error {
 	a.tab = "Overview"
-	latest, err := v.latestDeliveries(a.webhook)
+	now, err := v.subscriptionNow(a.webhook)
 	if err != nil {
 		return err
 	}
@@ -68,7 +85,37 @@ func (v *view) subscriptionOverview(status int, a *aboutSubscription) error {
 	if err := listAll(v, "/v3/workspaces", &f.workspaceList); err != nil {
 		return err
 	}
-	return v.renderAs(status, a.title(), subscriptionPage(v, a, f, latest))
+	fared := &subscriptionFared{span: v.spanOf()}
+	fared.call = statsCall(a.call("/stats"), fared.span, a.Sandbox, v.now)
+	if fared.statistics, err = v.stats(fared.call); err != nil {
+		return err
+	}
+	return v.renderAs(status, a.title(), subscriptionPage(v, a, f, now, fared))
+}
+
+// subscriptionFared is how it fared over a period.
+type subscriptionFared struct {
+	*statistics
+	span span
+	call ui.Call
+}
+
+func (v *view) subscriptionNow(w *webhook) (*subscriptionNow, error) {
+	latest, err := v.latestDeliveries(w)
+	if err != nil {
+		return nil, err
+	}
+	waiting, err := v.waiting(w)
+	parked, _ := strconv.ParseInt(v.r.URL.Query().Get("parked"), 10, 64) // of no consequence where it is no number
+	return &subscriptionNow{latest: latest, waiting: waiting, parked: parked}, err
+}
+
+// liveAddress is that of the stream, which has to know what the page knows.
+func (n *subscriptionNow) liveAddress(w *webhook) string {
+	if n.parked <= 0 {
+		return w.path() + "/live"
+	}
+	return w.path() + "/live?parked=" + strconv.FormatInt(n.parked, 10)
 }
 
 func (v *view) latestDeliveries(w *webhook) ([]deliveryLine, error) {
@@ -77,15 +124,19 @@ func (v *view) latestDeliveries(w *webhook) ([]deliveryLine, error) {
 	return list.Data, err
 }
 
-// liveSubscription keeps the latest deliveries up to date while somebody looks at them.
+// liveSubscription keeps its state, what waits and the latest deliveries up to date while somebody looks at them.
 func (s *site) liveSubscription(v *view) error {
 	w, err := v.webhook()
 	if err != nil {
 		return err
 	}
 	return v.live(func() (templ.Component, error) {
-		latest, err := v.latestDeliveries(w)
-		return latestTable(v, w, latest), err
+		var err error
+		if w, err = v.webhook(); err != nil {
+			return nil, err
+		}
+		now, err := v.subscriptionNow(w)
+		return subscriptionNowPart(v, w, now), err
 	})
 }
 
@@ -109,8 +160,21 @@ func (s *site) suspendSubscription(v *view) error {
 	return v.act("/suspend", "", "Suspended. Its deliveries are parked until you resume it.")
 }
 
+// resumeSubscription leads to a page that knows how many were parked, so that it can show how many have left.
 func (s *site) resumeSubscription(v *view) error {
-	return v.act("/resume", "", "Resumed. What was parked is being sent.")
+	w, err := v.webhook()
+	if err != nil {
+		return err
+	}
+	waiting, err := v.waiting(w)
+	if err != nil {
+		return err
+	}
+	to := ""
+	if waiting.Parked > 0 {
+		to = "?parked=" + strconv.FormatInt(waiting.Parked, 10)
+	}
+	return v.act("/resume", to, "Resumed. What was parked is being sent.")
 }
 
 func (s *site) askDelete(v *view) error {

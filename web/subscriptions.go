@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -14,8 +15,14 @@ import (
 
 // SubscriptionLists reads subscriptions for people. Implemented by *store.Store.
 type SubscriptionLists interface {
-	// SubscriptionPage lists them newest first, a page at a time, each with its newest delivery.
+	// SubscriptionPage lists them newest first, a page at a time.
 	SubscriptionPage(ctx context.Context, q models.SubscriptionQuery) ([]models.SubscriptionLine, error)
+	// Activity says how some fared of late, all by one query.
+	Activity(ctx context.Context, org models.ID, ids []models.ID, now time.Time) ([]models.Activity, error)
+	// Failing are those of which attempts failed since an hour, the worst first.
+	Failing(ctx context.Context, org models.ID, sandbox bool, from time.Time, limit int) ([]models.ID, error)
+	// LastAttempts are the last attempts of deliveries, by delivery, all by one query.
+	LastAttempts(ctx context.Context, org models.ID, deliveries []models.ID) (map[models.ID]models.Attempt, error)
 }
 
 const (
@@ -33,6 +40,13 @@ func (s *site) subscriptionRoutes() []route {
 		{pattern: "POST " + subscriptionsPath + "/preview", action: models.ActionManage, page: s.previewSubscription},
 		{pattern: "GET " + one, page: s.showSubscription},
 		{pattern: "GET " + one + "/live", page: s.liveSubscription},
+		{pattern: "GET " + one + "/logs", page: s.showLogs},
+		{pattern: "GET " + one + "/logs/{delivery}", page: s.showLog},
+		{pattern: "GET " + one + "/logs/{delivery}/live", page: s.liveLog},
+		{pattern: "POST " + one + "/logs/{delivery}/resend", action: models.ActionManage, page: s.resendLog},
+		{pattern: "GET " + one + "/missed", page: s.showMissed},
+		{pattern: "POST " + one + "/missed", action: models.ActionManage, page: s.sendMissed},
+		{pattern: "GET " + one + "/missed/{job}/live", page: s.liveMissed},
 		{pattern: "GET " + one + "/edit", action: models.ActionManage, page: s.editSubscription},
 		{pattern: "POST " + one + "/edit", action: models.ActionManage, page: s.updateSubscription},
 		{pattern: "POST " + one + "/preview", action: models.ActionManage, page: s.previewSubscription},
@@ -77,21 +91,30 @@ func searchText(s string) string {
 // subscriptionList is the list as it is shown.
 type subscriptionList struct {
 	lines       []models.SubscriptionLine
+	workspace   models.ID
+	workspaces  []named                        // to choose from
+	fared       map[models.ID]*models.Activity // of each line
 	text        string
 	state       models.SubscriptionState
 	first, next string // addresses
 }
 
-func (l *subscriptionList) filtered() bool { return l.text != "" || l.state != "" }
+func (l *subscriptionList) filtered() bool {
+	return l.text != "" || l.state != "" || !l.workspace.IsZero()
+}
 
 func (s *site) listSubscriptions(v *view) error {
 	given := v.r.URL.Query()
 	list := &subscriptionList{text: searchText(given.Get("q"))}
 	switch state := models.SubscriptionState(given.Get("state")); state {
-	case models.SubscriptionsActive, models.SubscriptionsSuspended, models.SubscriptionsDisabled:
+	case models.SubscriptionsActive, models.SubscriptionsSuspended, models.SubscriptionsDisabled, models.SubscriptionsRotating,
+		models.SubscriptionsSilent:
 		list.state = state
 	}
 	q := subscriptionQuery(v, list.text, list.state, subscriptionsEach+1)
+	if id, err := models.ParseID(given.Get("workspace")); err == nil {
+		list.workspace, q.WorkspaceID = id, id
+	}
 	if after := given.Get("after"); after != "" {
 		id, err := models.ParseID(after)
 		if err != nil {
@@ -108,10 +131,67 @@ func (s *site) listSubscriptions(v *view) error {
 		list.lines = list.lines[:subscriptionsEach]
 		list.next = list.address(list.lines[subscriptionsEach-1].ID)
 	}
+	if err := list.fare(v); err != nil {
+		return err
+	}
 	if v.partial() {
 		return v.fragment(subscriptionRows(v, list))
 	}
+	if err := listAll(v, "/v3/workspaces", &list.workspaces); err != nil {
+		return err
+	}
 	return v.render("Subscriptions", subscriptionsPage(v, list))
+}
+
+// fare reads how the subscriptions of the page fared of late.
+func (l *subscriptionList) fare(v *view) error {
+	ids := make([]models.ID, len(l.lines))
+	for i := range l.lines {
+		ids[i] = l.lines[i].ID
+	}
+	activity, err := v.Store.Activity(v.r.Context(), v.key.OrganizationID, ids, v.now)
+	l.fared = make(map[models.ID]*models.Activity, len(activity))
+	for i := range activity {
+		l.fared[activity[i].SubscriptionID] = &activity[i]
+	}
+	return err
+}
+
+// lastState is how the last attempt went, for a badge.
+func lastState(success bool) ui.State {
+	if success {
+		return ui.State{Word: "Delivered", Tone: ui.Good}
+	}
+	return ui.State{Word: "Failed", Tone: ui.Bad}
+}
+
+// workspaceChoices are what the list can be narrowed to.
+func (l *subscriptionList) workspaceChoices() []ui.Choice {
+	out := []ui.Choice{{Value: "", Label: "All"}}
+	for _, w := range l.workspaces {
+		out = append(out, ui.Choice{Value: w.ID, Label: w.Name})
+	}
+	return out
+}
+
+// chosenWorkspace is the value of the choice.
+func (l *subscriptionList) chosenWorkspace() string {
+	if l.workspace.IsZero() {
+		return ""
+	}
+	return l.workspace.String()
+}
+
+// listStates are the states that the list can be narrowed to.
+func listStates() []ui.Choice {
+	return []ui.Choice{
+		{Value: "", Label: "All"},
+		{Value: string(models.SubscriptionsActive), Label: "Active"},
+		{Value: string(models.SubscriptionsSuspended), Label: "Suspended"},
+		{Value: string(models.SubscriptionsDisabled), Label: "Disabled"},
+		{Value: string(models.SubscriptionsSilent), Label: "Never called"},
+		{Value: string(models.SubscriptionsRotating), Label: "Secret in rotation"},
+	}
 }
 
 // address is that of the page of the list after a subscription.
@@ -122,6 +202,9 @@ func (l *subscriptionList) address(after models.ID) string {
 	}
 	if l.state != "" {
 		q.Set("state", string(l.state))
+	}
+	if !l.workspace.IsZero() {
+		q.Set("workspace", l.workspace.String())
 	}
 	if !after.IsZero() {
 		q.Set("after", after.String())
@@ -162,15 +245,21 @@ func deliveryState(s models.DeliveryStatus) ui.State {
 	return ui.State{Word: string(s), Tone: ui.Quiet}
 }
 
-// eventsText names patterns as long as there are few.
+// eventsText says how many patterns a subscription listens to.
 func eventsText(patterns []models.Pattern) string {
-	const few = 2
 	switch {
 	case len(patterns) == 1 && patterns[0] == models.Any:
 		return "Every event"
-	case len(patterns) > few:
-		return string(patterns[0]) + " and " + strconv.Itoa(len(patterns)-1) + " more"
+	case len(patterns) == 1 && !strings.HasSuffix(string(patterns[0]), "*"):
+		return "1 event"
+	case len(patterns) == 1:
+		return string(patterns[0])
 	}
+	return strconv.Itoa(len(patterns)) + " events"
+}
+
+// eventsTitle names them all.
+func eventsTitle(patterns []models.Pattern) string {
 	names := make([]string, len(patterns))
 	for i, p := range patterns {
 		names[i] = string(p)

@@ -20,6 +20,7 @@ func statsTests() []exercise {
 		{"statistics keep to the organization, the environment and the subscriptions", exerciseStatsBounds},
 		{"hours go when their time has come, and nothing else takes them", exerciseStatsRetention},
 		{"activity has the last hours and the last attempt", exerciseActivity},
+		{"what fails is named, the worst first", exerciseFailing},
 		{"what waits is counted", exerciseWaiting},
 		{"counting what waits ends at its bounds", exerciseWaitingBounds},
 	}

@@ -87,6 +87,17 @@ type Chart struct {
 	Title  string
 	Times  []time.Time
 	Series []Series
+	// Stacked draws the series as bars on top of each other, for what adds up; otherwise they are lines.
+	Stacked bool
+	// UTC keeps the times in it, for days that begin there; otherwise they are in the reader's zone.
+	UTC bool
+}
+
+func (c Chart) kind() string {
+	if c.Stacked {
+		return "stacked"
+	}
+	return "lines"
 }
 
 func (c Chart) value(s Series, i int) string {

@@ -29,6 +29,8 @@ var pages = []page{
 	{"subscription-edit", "GET /developers/subscriptions/{id}/edit", "/subscriptions/{subscription}/edit"},
 	{"subscription-secret", "GET /developers/subscriptions/{id}/secret", "/subscriptions/{subscription}/secret"},
 	{"subscription-test", "GET /developers/subscriptions/{id}/test", "/subscriptions/{subscription}/test"},
+	{"subscription-logs", "GET /developers/subscriptions/{id}/logs", "/subscriptions/{subscription}/logs"},
+	{"subscription-missed", "GET /developers/subscriptions/{id}/missed", "/subscriptions/{subscription}/missed"},
 	{"retry-plan", "GET /developers/subscriptions/{id}/retry-plan", "/subscriptions/{subscription}/retry-plan"},
 	{"", "GET /developers/subscriptions/{id}/retry-plan", "/subscriptions/{subscription}/retry-plan?failing_for={typed}"},
 	{"subscription-versions", "GET /developers/subscriptions/{id}/versions", "/subscriptions/{subscription}/versions"},

@@ -1,5 +1,7 @@
 // What makes the pages nicer where there are scripts. Nothing here is needed: every form and link works without.
 
+import { remember } from "./keep.js";
+
 const root = document.documentElement;
 root.classList.add("js");
 
@@ -128,13 +130,9 @@ document.addEventListener("htmx:load", (e) => enhance(e.detail.elt));
 // Streams: what the server sends takes the place of what the element shows. Times in it are told anew.
 for (const el of document.querySelectorAll("[data-stream]")) {
   new EventSource(el.dataset.stream).onmessage = (e) => {
-    // What the reader has opened stays open, what they are at stays where they are.
-    const named = (d) => d.querySelector("[id]")?.id;
-    const open = new Map([...el.querySelectorAll("details")].filter(named).map((d) => [named(d), d.open]));
-    const at = el.contains(document.activeElement) && (document.activeElement.id || document.activeElement.closest("details") && named(document.activeElement.closest("details")));
+    const restore = remember(el);
     el.innerHTML = e.data;
-    for (const d of el.querySelectorAll("details")) if (open.has(named(d))) d.open = open.get(named(d));
-    if (at) { const back = document.getElementById(at); (back?.closest("details")?.querySelector("summary") ?? back)?.focus({ preventScroll: true }); }
+    restore();
     tellTimes(el);
   };
 }

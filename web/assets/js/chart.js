@@ -1,5 +1,12 @@
 // Draws the charts of a page from the tables below them, so that both have the same numbers.
 
+// Times on the axis: a unit and how it is written, and what is added where a year or a day begins.
+const ticks = [
+  [86400, "{D} {MMM}", "\n{YYYY}", null, null, null, null, null, 1],
+  [60, "{HH}:{mm}", "\n{D} {MMM} {YYYY}", null, "\n{D} {MMM}", null, null, null, 1],
+  [1, "{HH}:{mm}:{ss}", "\n{D} {MMM} {YYYY}", null, "\n{D} {MMM}", null, null, null, 1],
+];
+
 const colors = ["--accent", "--bad", "--wait", "--good"];
 
 function draw(figure) {
@@ -20,14 +27,25 @@ function draw(figure) {
     const cell = tr.children[column];
     return column === 0 ? Date.parse(cell.querySelector("time").dateTime) / 1000 : Number(cell.dataset.value);
   }));
+  // Stacked: the first series stands on those after it, so each is drawn as the sum with them; the legend says what it is by itself.
+  const stacked = figure.dataset.chart === "stacked";
+  const drawn = stacked ? data.map((values, s) => s === 0 ? values : values.map((_, i) => data.slice(s).reduce((sum, d) => sum + d[i], 0))) : data;
+  const bars = stacked && uPlot.paths.bars({ size: [0.7, 28], align: 0 });
+  const look = (i) => {
+    const color = resolve(colors[i % colors.length]);
+    return stacked ? { paths: bars, fill: color, stroke: color, width: 0, points: { show: false }, value: (_, v, s, idx) => idx === null ? "--" : data[s][idx] }
+      : { stroke: color, width: 1.5, points: { show: false } };
+  };
   const axis = { stroke: ink, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1 }, font: `12px ${style.getPropertyValue("--sans")}` };
   const plot = figure.querySelector(".chart__plot");
   const size = () => ({ width: plot.clientWidth, height: 200 });
+  const zone = "utc" in figure.dataset ? "UTC" : Intl.DateTimeFormat().resolvedOptions().timeZone;
   const chart = new uPlot({
     ...size(),
-    axes: [axis, { ...axis, size: 44 }],
-    series: [{}, ...heads.slice(1).map((label, i) => ({ label, stroke: resolve(colors[i % colors.length]), width: 1.5, points: { show: false } }))],
-  }, data, plot);
+    tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), zone),
+    axes: [{ ...axis, values: ticks }, { ...axis, size: 44 }],
+    series: [{ label: `Time (${zone})`, value: "{D} {MMM} {YYYY}, {HH}:{mm}" }, ...heads.slice(1).map((label, i) => ({ label, ...look(i) }))],
+  }, drawn, plot);
   new ResizeObserver(() => chart.setSize(size())).observe(plot);
 }
 
