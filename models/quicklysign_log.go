@@ -39,6 +39,7 @@ func failedCall(a *Attempt) string {
 		if a.Detail != "" {
 			return capital(a.Detail)
 		}
+	default: // the others are reasons of deliveries
 	}
 	return "Error: " + string(a.Reason)
 }
