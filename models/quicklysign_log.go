@@ -27,19 +27,15 @@ func (e *CallbackEntry) Sentence() string {
 
 // failedCall is why a call failed.
 func failedCall(a *Attempt) string {
-	switch a.Reason {
-	case ReasonStatus:
+	if a.Reason == ReasonStatus {
 		text := "Received " + strconv.Itoa(a.StatusCode) + " response"
 		if a.StatusCode >= 300 && a.StatusCode < 400 {
 			text += ". Redirects are not followed"
 		}
 		return text
-	case ReasonTimeout, ReasonDNS, ReasonConnect, ReasonTLS, ReasonReset, ReasonProtocol,
-		ReasonTooManyRedirects, ReasonBadRedirect, ReasonBlockedAddress, ReasonInvalid:
-		if a.Detail != "" {
-			return capital(a.Detail)
-		}
-	default: // the others are reasons of deliveries
+	}
+	if a.Detail != "" {
+		return capital(a.Detail)
 	}
 	return "Error: " + string(a.Reason)
 }
