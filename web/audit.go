@@ -164,7 +164,9 @@ func (v *view) auditPage(l *auditList) error {
 
 func auditActors() []ui.Choice {
 	return []ui.Choice{
-		{Value: "", Label: "Anybody"}, {Value: string(models.ActorKey), Label: "Keys"}, {Value: string(models.ActorOperator), Label: "The operator"},
+		{Value: "", Label: "Anybody"},
+		{Value: string(models.ActorKey), Label: "Keys"},
+		{Value: string(models.ActorOperator), Label: "The operator"},
 		{Value: string(models.ActorProgram), Label: "The program itself"},
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"math"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -199,6 +200,11 @@ func (p *retryPlan) summary() ui.State {
 	default:
 		return deliveryState(p.Status)
 	}
+}
+
+// perhaps reports whether there are attempts that only jitter can bring about.
+func (p *retryPlan) perhaps() bool {
+	return slices.ContainsFunc(p.Attempts, func(a plannedAttempt) bool { return a.At == nil })
 }
 
 // count says how many attempts there are.

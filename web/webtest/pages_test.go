@@ -93,9 +93,6 @@ func (p page) at(places map[string]string) string {
 	return "/developers" + path
 }
 
-// operated reports whether it is the operator's.
-func (p page) operated() bool { return strings.HasPrefix(p.path, "/operator") }
-
 // TestEveryPageHoldsUp visits every page where all that others may choose is hostile: nothing of it may run or become an element, no
 // policy may be violated, nothing be asked from elsewhere, and the page has to be accessible in light and dark and on a phone all the same.
 func TestEveryPageHoldsUp(t *testing.T) {
