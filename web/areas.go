@@ -37,6 +37,9 @@ func (s *site) areas() []area {
 	return []area{
 		{label: "Overview", path: root + "/", routes: s.overviewRoutes()},
 		{label: "Subscriptions", path: root + "/subscriptions", routes: s.subscriptionRoutes()},
+		{label: "Deliveries", path: deliveriesPath, routes: s.deliveryRoutes()},
+		{label: "Events", path: eventsPath, routes: s.eventRoutes()},
+		{label: "Catalogue", path: cataloguePath, routes: s.catalogueRoutes()},
 		{label: "Operator", path: root + "/operator", who: operators, routes: s.operatorRoutes()},
 		{routes: s.signInRoutes()},
 		{routes: s.designRoutes()},

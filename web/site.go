@@ -20,6 +20,8 @@ const root = "/developers"
 type Store interface {
 	Sessions
 	SubscriptionLists
+	DeliveryLists
+	EventLists
 	KeyByHash(ctx context.Context, hash [32]byte) (models.APIKey, error)
 	Organization(ctx context.Context, id models.ID) (models.Organization, error)
 }

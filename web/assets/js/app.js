@@ -68,7 +68,49 @@ function countPicked(picker) {
   }
 }
 
+// Streams: what the server sends takes the place of what the element shows; times in it are told anew. What was unfolded stays so, and
+// the link that has the focus keeps it. A button with data-pause, the id of the element, holds a stream and lets it go on.
+const streams = new WeakMap();
+
+function show(el, html) {
+  const open = [...el.querySelectorAll("details[id]")].map((d) => [d.id, d.open]);
+  const focused = el.contains(document.activeElement) && document.activeElement.getAttribute("href");
+  el.innerHTML = html;
+  for (const [id, was] of open) {
+    const details = document.getElementById(id);
+    if (details) details.open = was;
+  }
+  if (focused) el.querySelector(`[href="${CSS.escape(focused)}"]`)?.focus();
+  tellTimes(el);
+}
+
+function follow(el) {
+  if (streams.has(el)) return;
+  const source = new EventSource(el.dataset.stream);
+  streams.set(el, source);
+  source.onmessage = (e) => {
+    if (el.isConnected) show(el, e.data);
+    else source.close();
+  };
+  source.onerror = () => { if (!el.isConnected) source.close(); };
+}
+
+function pause(button) {
+  const el = document.getElementById(button.dataset.pause);
+  const source = streams.get(el);
+  const held = button.getAttribute("aria-pressed") !== "true";
+  button.setAttribute("aria-pressed", held);
+  if (held) {
+    source?.close();
+    streams.delete(el);
+  } else {
+    follow(el);
+  }
+}
+
 function enhance(scope) {
+  if (scope.matches?.("[data-stream]")) follow(scope);
+  scope.querySelectorAll("[data-stream]").forEach(follow);
   tellTimes(scope);
   scope.querySelectorAll("[data-confirm]").forEach(confirmTyped);
   scope.querySelectorAll(".picker").forEach(countPicked);
@@ -77,6 +119,7 @@ function enhance(scope) {
 document.addEventListener("click", (e) => {
   const button = e.target.closest("button");
   if (button?.matches(".copy")) copy(button);
+  if (button?.matches("[data-pause]")) pause(button);
   if (button?.matches("[data-dismiss]")) button.closest(".toast").remove();
 });
 document.addEventListener("input", (e) => {
@@ -99,12 +142,5 @@ document.addEventListener("keydown", (e) => {
   if (e.key === "Enter" && e.target.matches("[data-picker-search]")) e.preventDefault();
 });
 document.addEventListener("htmx:load", (e) => enhance(e.detail.elt));
-// Streams: what the server sends takes the place of what the element shows. Times in it are told anew.
-for (const el of document.querySelectorAll("[data-stream]")) {
-  new EventSource(el.dataset.stream).onmessage = (e) => {
-    el.innerHTML = e.data;
-    tellTimes(el);
-  };
-}
 setInterval(() => tellTimes(), 20000);
 enhance(document);
