@@ -568,7 +568,7 @@ func attemptItem(v *view, a attempt, newest bool) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			if a.Detail != nil && *a.Detail != "" {
+			if a.Detail != nil && *a.Detail != "" && *a.Reason != models.ReasonStatus {
 				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 55, "<p class=\"soft small break\">")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err

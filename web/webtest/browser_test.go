@@ -98,7 +98,7 @@ func (b *browser) watch(ev any) {
 			note("log: %s %s", ev.Entry.Text, ev.Entry.URL)
 		}
 	case *network.EventRequestWillBeSent:
-		if url := ev.Request.URL; !strings.HasPrefix(url, b.p.base+"/") && !strings.HasPrefix(url, "about:") && !strings.HasPrefix(url, "chrome") {
+		if url := ev.Request.URL; !strings.HasPrefix(url, b.p.base+"/") && !strings.HasPrefix(url, "about:") && !strings.HasPrefix(url, "chrome") && !strings.HasPrefix(url, "data:") {
 			note("request to elsewhere: %s", url)
 		}
 	}
