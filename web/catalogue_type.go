@@ -3,6 +3,7 @@ package web
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strings"
 
@@ -89,24 +90,17 @@ func (f *typeForm) body(withName bool) (map[string]any, faults) {
 // jsonOf is a text as the JSON that it is.
 func jsonOf(text, field string, wrong faults) any {
 	var v json.RawMessage
-	dec := json.NewDecoder(strings.NewReader(text))
-	err := dec.Decode(&v)
-	if err == nil && !dec.More() {
+	err := json.Unmarshal([]byte(text), &v)
+	if err == nil {
 		return v
 	}
-	at := len(text)
-	if err != nil {
-		at = int(min(dec.InputOffset(), int64(len(text))))
-		if e, ok := err.(*json.SyntaxError); ok { //nolint:errorlint // the decoder does not wrap it
-			at = int(min(e.Offset, int64(len(text))))
+	wrong[field] = "This value is required."
+	if text != "" {
+		at := len(text)
+		if e, ok := errors.AsType[*json.SyntaxError](err); ok {
+			at = min(int(e.Offset), at)
 		}
-	}
-	line := 1 + strings.Count(text[:max(0, at-1)], "\n")
-	switch {
-	case text == "":
-		wrong[field] = "This value is required."
-	default:
-		wrong[field] = "This is not JSON: look at line " + itoa(line) + "."
+		wrong[field] = "This is not JSON: look at line " + itoa(1+strings.Count(text[:max(0, at-1)], "\n")) + "."
 	}
 	return text
 }
