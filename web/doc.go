@@ -41,6 +41,6 @@
 // look checks a page for accessibility in light and dark. See doc.go there.
 //
 // Read in this order: site.go, areas.go, view.go, call.go, layout.templ; then who is there: session.go, signin.go, attempts.go; then
-// headers.go, flash.go, errors.go, stream.go; then pages: subscriptions.go and its neighbors as the model for all others, overview.go,
-// design.go.
+// headers.go, flash.go, errors.go, stream.go; then pages: subscriptions.go and its neighbors as the model for all others; deliveries.go,
+// jobs.go, events.go and catalogue.go with what begins with their names; overview.go, design.go.
 package web

@@ -28,7 +28,7 @@ const (
 )
 
 // rulesAsked are the columns of the matrix, each with the rules that it stands for.
-var rulesAsked = []struct { //nolint:gochecknoglobals // a table
+var rulesAsked = []struct {
 	label string
 	rules []models.Mismatch
 }{

@@ -39,6 +39,8 @@ func reasonWords(r models.Reason) string {
 		return "retries are off"
 	case models.ReasonDataRemoved:
 		return "data removed"
+	case models.ReasonUnknown:
+		return "no reason known"
 	}
 	return string(r)
 }
@@ -76,6 +78,8 @@ func reasonAdvice(r models.Reason, status int) string {
 		return "An attempt failed, and the subscription is not retried. Send it again by hand, or switch its retries on."
 	case models.ReasonDataRemoved:
 		return "The event's data was removed by request, so there is nothing left to send."
+	case models.ReasonUnknown:
+		return "Why it failed was not noted."
 	}
 	return ""
 }

@@ -26,8 +26,10 @@ func receiverCode(format string) []snippet {
 		return nil
 	}
 	list := []snippet{
-		{"go", "Go", "main.go", ".go.txt"}, {"node", "JavaScript (Node)", "receiver.mjs", ".mjs"},
-		{"python", "Python", "receiver.py", ".py"}, {"php", "PHP", "receiver.php", ".php"},
+		{"go", "Go", "main.go", ".go.txt"},
+		{"node", "JavaScript (Node)", "receiver.mjs", ".mjs"},
+		{"python", "Python", "receiver.py", ".py"},
+		{"php", "PHP", "receiver.php", ".php"},
 	}
 	for i, s := range list {
 		text, err := receiverFiles.ReadFile("receivers/" + way + s.text)
@@ -46,6 +48,7 @@ func receiverCode(format string) []snippet {
 			`event["event_name"]`, `self.headers["ce-type"]`, `event["event_id"]`, `self.headers["ce-id"]`,
 			"$event['event_name']", "$_SERVER['HTTP_CE_TYPE']", "$event['event_id']", "$_SERVER['HTTP_CE_ID']",
 			"event.Name", `r.Header.Get("ce-type")`, "event.ID", `r.Header.Get("ce-id")`)
+	default:
 	}
 	return list
 }

@@ -17,12 +17,15 @@ type timeFilter struct {
 }
 
 // whiles are the times that are offered.
-var whiles = []struct { //nolint:gochecknoglobals // a table
+var whiles = []struct {
 	key, label string
 	length     time.Duration
 }{
-	{"15m", "Last 15 minutes", 15 * time.Minute}, {"1h", "Last hour", time.Hour}, {"24h", "Last 24 hours", 24 * time.Hour},
-	{"7d", "Last 7 days", 7 * 24 * time.Hour}, {"30d", "Last 30 days", 30 * 24 * time.Hour},
+	{"15m", "Last 15 minutes", 15 * time.Minute},
+	{"1h", "Last hour", time.Hour},
+	{"24h", "Last 24 hours", 24 * time.Hour},
+	{"7d", "Last 7 days", 7 * 24 * time.Hour},
+	{"30d", "Last 30 days", 30 * 24 * time.Hour},
 }
 
 // whileChoices are the times that are offered, after what the first says.
@@ -79,7 +82,7 @@ func (f timeFilter) period(now time.Time) (from, to time.Time) {
 	return from, inputTime(f.to)
 }
 
-// putPeriod is the filter for the API, to the minute, so that its line can be read.
+// putPeriod is the filter for the API, to the second, so that its line can be read.
 func putPeriod(q url.Values, f timeFilter, now time.Time) {
 	from, to := f.period(now)
 	if !from.IsZero() {

@@ -18,5 +18,6 @@
 //
 // -screenshots DIR takes pictures of the pages instead of testing them: make screenshots.
 //
-// Read in this order: program_test.go, browser_test.go, look_test.go, subscriptions_test.go, screenshots_test.go.
+// Read in this order: program_test.go, browser_test.go, look_test.go, subscriptions_test.go; traffic_test.go, deliveries_test.go and
+// events_test.go, which share a program with traffic; screenshots_test.go.
 package webtest
