@@ -17,7 +17,7 @@ func TestScreenshots(t *testing.T) {
 	ids := seed(t, p)
 	b := startBrowser(t, p)
 	b.signIn()
-	pages := []picture{
+	pages := []struct{ name, path string }{
 		{"overview", "/developers/"},
 		{"subscriptions", "/developers/subscriptions"},
 		{"subscription", "/developers/subscriptions/" + ids[0]},
@@ -26,16 +26,6 @@ func TestScreenshots(t *testing.T) {
 		{"subscription-versions", "/developers/subscriptions/" + ids[0] + "/versions"},
 		{"design", "/developers/design"},
 	}
-	b.picture(pages)
-	pictureTraffic(t)
-}
-
-type picture struct{ name, path string }
-
-// picture takes pictures of pages in light and dark, on a desktop and on a phone.
-func (b *browser) picture(pages []picture) {
-	t := b.t
-	t.Helper()
 	require.NoError(t, os.MkdirAll(*screenshots, 0o755))
 	for _, page := range pages {
 		for _, scheme := range []string{"light", "dark"} {

@@ -104,37 +104,6 @@ func (w *traffic) await(status, sub string, n int) string {
 	return list.Data[0].ID
 }
 
-// pictureTraffic takes the pictures of deliveries, jobs, events and the catalogue.
-func pictureTraffic(t *testing.T) {
-	t.Helper()
-	w := newTraffic(t)
-	var job struct{ ID string }
-	w.api(http.StatusAccepted, http.MethodPost, "/v3/deliveries/retry", map[string]any{"from": "2026-01-01T00:00:00Z"}, &job)
-	w.api(http.StatusCreated, http.MethodPost, "/v3/event_types", map[string]any{
-		"name": "invoice.paid", "description": "An invoice was paid.", "sample": map[string]any{"total": 12.5},
-		"schema": map[string]any{"type": "object", "required": []string{"total"}, "properties": map[string]any{"total": map[string]any{"type": "number"}}},
-	}, nil)
-	b := startBrowser(t, w.program)
-	b.signIn()
-	b.picture([]picture{
-		{"deliveries", "/developers/deliveries"},
-		{"delivery", "/developers/deliveries/" + w.failed},
-		{"delivery-ok", "/developers/deliveries/" + w.delivered},
-		{"job-new", "/developers/jobs/new"},
-		{"jobs", "/developers/jobs"},
-		{"job", "/developers/jobs/" + job.ID},
-		{"events", "/developers/events"},
-		{"event", "/developers/events/" + w.event},
-		{"explain", "/developers/events/" + w.event + "/explain"},
-		{"replay", "/developers/events/" + w.event + "/replay"},
-		{"catalogue", "/developers/catalogue"},
-		{"event-type", "/developers/catalogue/types/invoice.paid"},
-		{"event-type-edit", "/developers/catalogue/types/invoice.paid/edit"},
-		{"scopes", "/developers/catalogue/scopes"},
-		{"workspaces", "/developers/catalogue/workspaces"},
-	})
-}
-
 // put sets what is in a field of many lines, as typing would.
 func (b *browser) put(selector, text string) {
 	b.t.Helper()

@@ -73,14 +73,15 @@ function countPicked(picker) {
 const streams = new WeakMap();
 
 function show(el, html) {
-  const open = [...el.querySelectorAll("details[id]")].map((d) => [d.id, d.open]);
-  const focused = el.contains(document.activeElement) && document.activeElement.getAttribute("href");
+  const named = (d) => d.id || d.querySelector("[id]")?.id;
+  const open = new Map([...el.querySelectorAll("details")].filter(named).map((d) => [named(d), d.open]));
+  const focus = el.contains(document.activeElement) && document.activeElement;
+  const at = focus && (focus.id || focus.closest("details") && named(focus.closest("details")));
+  const href = focus && focus.getAttribute("href");
   el.innerHTML = html;
-  for (const [id, was] of open) {
-    const details = document.getElementById(id);
-    if (details) details.open = was;
-  }
-  if (focused) el.querySelector(`[href="${CSS.escape(focused)}"]`)?.focus();
+  for (const d of el.querySelectorAll("details")) if (open.has(named(d))) d.open = open.get(named(d));
+  const back = href ? el.querySelector(`[href="${CSS.escape(href)}"]`) : at && document.getElementById(at);
+  if (back) (href ? back : back.closest("details")?.querySelector("summary") ?? back).focus({ preventScroll: true });
   tellTimes(el);
 }
 
