@@ -315,7 +315,7 @@ func typePage(v *view, t *wholeType) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = ui.Code("type-sample", "Sample", orWords(readable(t.Sample), "none"), "wrap tall").Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = ui.Code("type-sample", "Sample", orWords(indentedJSON(t.Sample), "none"), "wrap tall").Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -323,7 +323,7 @@ func typePage(v *view, t *wholeType) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		if schema := readable(t.Schema); schema != "" {
+		if schema := indentedJSON(t.Schema); schema != "" {
 			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 18, "<p class=\"soft\">Events whose <code>data</code> does not satisfy it are refused.</p>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err

@@ -37,12 +37,12 @@ func (s *site) editType(v *view) error {
 		return v.goTo(t.path(), "It is built in and can't be changed.")
 	}
 	return v.showTypeForm(http.StatusOK, &typeForm{
-		was: t, name: t.Name, description: t.Description, sample: readable(t.Sample), schema: readable(t.Schema),
+		was: t, name: t.Name, description: t.Description, sample: indentedJSON(t.Sample), schema: indentedJSON(t.Schema),
 	})
 }
 
-// readable is a JSON text with one value a line.
-func readable(raw json.RawMessage) string {
+// indentedJSON is a JSON text with one value a line.
+func indentedJSON(raw json.RawMessage) string {
 	if len(raw) == 0 || string(raw) == "null" {
 		return ""
 	}
