@@ -28,7 +28,7 @@ func removeEntityCall(entity string) ui.Call {
 
 // askRemoveEntity asks to type the key of the entity. What it is about can't come from a form alone: the address says it.
 func (s *site) askRemoveEntity(v *view) error {
-	entity := searchText(v.r.URL.Query().Get("entity"))
+	entity := entityText(v.r.URL.Query().Get("entity"))
 	if entity == "" {
 		return models.Errorf(models.CodeNotFound, "There is no entity in this address. Filter the events by an entity first.")
 	}

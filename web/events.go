@@ -3,6 +3,9 @@ package web
 import (
 	"context"
 	"net/url"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"hookrouter/models"
 	"hookrouter/web/ui"
@@ -51,7 +54,7 @@ type eventFilter struct {
 func readEventFilter(v *view) (f eventFilter, err error) {
 	given := v.r.URL.Query()
 	f.text, f.name, f.scope = searchText(given.Get("q")), searchText(given.Get("event")), searchText(given.Get("scope"))
-	f.entity, f.parts = searchText(given.Get("entity")), given.Get("parts") == "true"
+	f.entity, f.parts = entityText(given.Get("entity")), given.Get("parts") == "true"
 	f.unmatched, f.times = given.Get("matched") == "none", readTimes(given)
 	if isID(given.Get("workspace")) {
 		f.workspace = given.Get("workspace")
@@ -59,6 +62,14 @@ func readEventFilter(v *view) (f eventFilter, err error) {
 	f.parts = f.parts && f.entity != ""
 	f.after, err = idParameter(given, "after")
 	return f, err
+}
+
+// entityText is the key of an entity in an address, as it is: blanks and all of its length are part of it. What can be no key is none.
+func entityText(s string) string {
+	if len(s) > models.MaxEntityKey || !utf8.ValidString(s) || strings.ContainsFunc(s, unicode.IsControl) {
+		return ""
+	}
+	return s
 }
 
 func (f *eventFilter) values() url.Values {
@@ -191,12 +202,16 @@ func (v *view) findEvent(list *eventList) (to string, err error) {
 			}
 		}
 	}
-	part, err := v.Store.EventPart(v.r.Context(), models.EventQuery{OrganizationID: v.key.OrganizationID, Sandbox: v.environment(), EntityKey: list.text, Limit: 1}, lookThrough)
-	if err != nil {
-		return "", err
-	}
-	if len(part.Items) > 0 {
-		return ofEntity(list.text, false), nil
+	if entity := entityText(v.r.URL.Query().Get("q")); entity != "" {
+		part, err := v.Store.EventPart(v.r.Context(), models.EventQuery{
+			OrganizationID: v.key.OrganizationID, Sandbox: v.environment(), EntityKey: entity, Limit: 1,
+		}, lookThrough)
+		if err != nil {
+			return "", err
+		}
+		if len(part.Items) > 0 {
+			return ofEntity(entity, false), nil
+		}
 	}
 	list.fault = "There is no event or delivery with this id, and no event of an entity with this key."
 	return "", nil

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -83,4 +84,15 @@ func TestVerdicts(t *testing.T) {
 		Detail string          `json:"detail"`
 	}{Rule: models.MismatchCreatedLater})
 	require.Equal(t, []verdict{refuses, unasked, unasked, unasked, unasked, unasked, unasked}, e.verdicts())
+}
+
+// TestEntityKeysStayAsTheyAre holds that a key is not cut or trimmed: it would be another entity, which one may be about to remove.
+func TestEntityKeysStayAsTheyAre(t *testing.T) {
+	t.Parallel()
+	for _, key := range []string{" contract/1 ", strings.Repeat("é", 128), "<b>"} {
+		require.Equal(t, key, entityText(key))
+	}
+	for _, none := range []string{"", strings.Repeat("x", 257), "a\x00", "\xff"} {
+		require.Empty(t, entityText(none))
+	}
 }
