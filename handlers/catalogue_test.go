@@ -52,6 +52,11 @@ func TestOwnEventTypes(t *testing.T) {
 		require.Contains(t, w.call("POST", "/v3/event_types", key, body).invalid(), field, body)
 	}
 
+	require.Contains(t, w.call("POST", "/v3/event_types/dry_run", key, `{"name":"invoice.paid","sample":{},"schema":`+invoiceSchema+`}`).invalid(), "sample")
+	require.Contains(t, w.call("POST", "/v3/event_types/dry_run", key, `{"name":"signer.done","sample":{}}`).invalid(), "name")
+	tried := w.call("POST", "/v3/event_types/dry_run", key, `{"name":"invoice.sent","sample":{"total":1},"schema":`+invoiceSchema+`}`).is(200).json()
+	require.Equal(t, "custom", tried["family"])
+	w.call("GET", "/v3/event_types/invoice.sent", key, "").is(404)
 	later := w.call("PATCH", "/v3/event_types/invoice.paid", key, `{"sample":{"total":3}}`).is(200).json()
 	require.Equal(t, "An invoice was paid.", later["description"])
 	require.NotNil(t, later["updated_at"])

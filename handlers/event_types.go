@@ -119,20 +119,36 @@ func (a *api) checkTexts(in *eventTypeInput) error {
 	return nil
 }
 
-func (a *api) createEventType(c *gin.Context, key *models.APIKey) error {
+// readEventType reads a whole event type and holds it against all that can be said without the database.
+func (a *api) readEventType(c *gin.Context, key *models.APIKey) (e models.CatalogueEntry, err error) {
 	var in eventTypeInput
 	if err := a.rules.read(c.Request, &in, append(in.fields(), Field{"name", true, Text(&in.Name)})...); err != nil {
-		return err
+		return e, err
 	}
 	if a.Catalogue.Knows(in.Name) {
-		return models.Invalid(models.FieldError{Name: "name", Reason: reason("builtin", "")})
+		return e, models.Invalid(models.FieldError{Name: "name", Reason: reason("builtin", "")})
 	}
-	if err := a.checkTexts(&in); err != nil {
-		return err
-	}
-	e := models.CatalogueEntry{
+	return models.CatalogueEntry{
 		OrganizationID: key.OrganizationID, Kind: models.KindEventType, Name: in.Name, Description: in.Description, Sample: in.Sample,
 		Schema: in.Schema, CreatedAt: a.Now().UTC(),
+	}, a.checkTexts(&in)
+}
+
+// tryEventType answers what an event type would be, and stores nothing: for editors, which ask while somebody types. Whether there is one
+// of this name already is not asked, because it is the same for a new one and for a change.
+func (a *api) tryEventType(c *gin.Context, key *models.APIKey) error {
+	e, err := a.readEventType(c, key)
+	if err != nil {
+		return err
+	}
+	WriteJSON(c, http.StatusOK, ownType(e))
+	return nil
+}
+
+func (a *api) createEventType(c *gin.Context, key *models.APIKey) error {
+	e, err := a.readEventType(c, key)
+	if err != nil {
+		return err
 	}
 	if err := a.Store.CreateCatalogueEntry(c.Request.Context(), &e); err != nil {
 		return err

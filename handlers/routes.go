@@ -91,6 +91,7 @@ func (a *api) routes() []route {
 		{http.MethodDelete, "/v3/scopes/:scope", manage, productionOnly, a.deleteScope},
 		{http.MethodGet, "/v3/event_types", read, anyEnvironment, a.listEventTypes},
 		{http.MethodPost, "/v3/event_types", manage, productionOnly, a.createEventType},
+		{http.MethodPost, "/v3/event_types/dry_run", manage, productionOnly, a.tryEventType},
 		{http.MethodGet, "/v3/event_types/:event_type", read, anyEnvironment, a.getEventType},
 		{http.MethodPatch, "/v3/event_types/:event_type", manage, productionOnly, a.updateEventType},
 		{http.MethodDelete, "/v3/event_types/:event_type", manage, productionOnly, a.deleteEventType},

@@ -54,7 +54,7 @@
 //   - ledger: the count that must add up: matches at acceptance equal deliveries over all statuses.
 //
 // Read in this order: id.go, event.go, pattern.go, subscription.go, delivery.go, attempt.go, tenant.go, catalogue.go, query.go,
-// quicklysign.go, secret.go, rotation.go, suspension.go, resend.go, error.go; then stats.go, latency.go; then what is asked about rules:
+// quicklysign.go, quicklysign_log.go, secret.go, rotation.go, suspension.go, resend.go, error.go; then stats.go, latency.go; then what is asked about rules:
 // version.go, explain.go, plan.go; then the sandbox: samples.go, scenario.go, inbox.go; then who did what: session.go, audit.go; then what
 // operators look at: looks.go, vitals.go.
 package models

@@ -71,3 +71,18 @@ type SubscriptionLine struct {
 	SuspendedAt time.Time // zero while it is not suspended
 	StateReason SuspendReason
 }
+
+// ListPart is a part of a list as people page through it: newest first. Looking for what filters select goes through what they do not select
+// as well, so it ends after a bounded number of rows; Reached then is where, and the zero ID where it did not have to end: the part is
+// as long as was asked for, or there is nothing more.
+type ListPart[T any] struct {
+	Items   []T
+	Reached ID // continue after it
+}
+
+// SubscriptionTitle is what a subscription is called where it is named beside something else.
+type SubscriptionTitle struct {
+	Endpoint    string
+	Description string
+	Deleted     bool
+}

@@ -32,7 +32,11 @@ func (s *Store) Event(ctx context.Context, org, id models.ID) (*models.Event, er
 
 // Events lists events, newest first, with their data.
 func (s *Store) Events(ctx context.Context, q models.EventQuery) ([]*models.Event, error) {
-	query := s.reader(ctx).Where("organization_id = ?", uid(q.OrganizationID)).Order("ref DESC").Limit(q.Limit)
+	return s.events(s.reader(ctx), q)
+}
+
+func (*Store) events(query *gorm.DB, q models.EventQuery) ([]*models.Event, error) {
+	query = query.Where("organization_id = ?", uid(q.OrganizationID)).Order("ref DESC").Limit(q.Limit)
 	query = named(query, "name", q.Name)
 	query = between(query, "ref", "accepted_at", q.From, q.To)
 	if q.Sandbox != nil {

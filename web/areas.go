@@ -39,6 +39,9 @@ func (s *site) areas() []area {
 	return []area{
 		{label: "Overview", path: root + "/", routes: s.overviewRoutes()},
 		{label: "Subscriptions", path: root + "/subscriptions", routes: s.subscriptionRoutes()},
+		{label: "Deliveries", path: deliveriesPath, routes: s.deliveryRoutes()},
+		{label: "Events", path: eventsPath, routes: s.eventRoutes()},
+		{label: "Catalogue", path: cataloguePath, routes: s.catalogueRoutes()},
 		{label: "Sandbox", path: sandboxPath, routes: s.sandboxRoutes()},
 		{label: "QuicklySign log", path: callbacksPath, shown: (*view).hasPacks, routes: s.callbackRoutes()},
 		{label: "Keys", path: keysPath, shown: (*view).administers, routes: s.keyRoutes()},

@@ -42,6 +42,6 @@
 //
 // Read in this order: site.go, areas.go, view.go, call.go, layout.templ; then who is there: session.go, signin.go, attempts.go; then
 // headers.go, flash.go, errors.go, stream.go; then pages: subscriptions.go and its neighbors as the model for all others; stats.go;
-// overview.go, overview_concerns.go, first_run.go; sandbox.go, inboxes.go, retry_plan.go, keys.go, audit.go, callbacks.go, operator.go,
-// operator_looks.go, help.go, design.go.
+// overview.go, overview_concerns.go, first_run.go; deliveries.go, jobs.go, events.go and catalogue.go with what begins with their names; sandbox.go,
+// inboxes.go, retry_plan.go, keys.go, audit.go, callbacks.go, operator.go, operator_looks.go, help.go, design.go.
 package web

@@ -21,6 +21,8 @@ type Store interface {
 	Sessions
 	SubscriptionLists
 	Callbacks
+	DeliveryLists
+	EventLists
 	KeyByHash(ctx context.Context, hash [32]byte) (models.APIKey, error)
 	Organization(ctx context.Context, id models.ID) (models.Organization, error)
 }

@@ -96,8 +96,10 @@ func (v *view) renderAs(status int, title string, body templ.Component) error {
 // fragment writes a part of a page, for htmx.
 func (v *view) fragment(body templ.Component) error { return v.write(http.StatusOK, body) }
 
-// partial reports whether htmx asks for a part of a page.
-func (v *view) partial() bool { return v.r.Header.Get("HX-Request") == "true" }
+// partial reports whether htmx asks for a part of a page. Going back in the history asks for a whole one.
+func (v *view) partial() bool {
+	return v.r.Header.Get("HX-Request") == "true" && v.r.Header.Get("HX-History-Restore-Request") != "true"
+}
 
 // write renders to memory first, so that an error is still an error page.
 func (v *view) write(status int, body templ.Component) error {
@@ -111,6 +113,16 @@ func (v *view) write(status int, body templ.Component) error {
 	if v.r.Method != http.MethodHead {
 		_, _ = v.w.Write(b.Bytes()) // the client has gone
 	}
+	return nil
+}
+
+// leave leads from a list to a page, whoever asked for the list: htmx would take the page for a part of it.
+func (v *view) leave(path string) error {
+	if !v.partial() {
+		return v.goTo(path, "")
+	}
+	v.w.Header().Set("HX-Redirect", path)
+	v.w.WriteHeader(http.StatusNoContent)
 	return nil
 }
 

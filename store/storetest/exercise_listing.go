@@ -15,6 +15,8 @@ func listingTests() []exercise {
 		{"events by every filter", exerciseEventFilters},
 		{"deliveries by every filter", exerciseDeliveryFilters},
 		{"pages cover everything once while more comes in", exercisePages},
+		{"parts of lists are bounded and find everything once", exerciseListParts},
+		{"titles of subscriptions", exerciseSubscriptionTitles},
 		{"the ledger has every organization", func(w *world) {
 			sub := w.subscribe()
 			w.organization("empty")

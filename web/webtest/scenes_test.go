@@ -45,6 +45,7 @@ func hostileScene(t *testing.T, p *program) map[string]string {
 	}, &event)
 	places["event"] = event.ID
 	places["delivery"] = p.attempted(id)
+	places["type"], places["job"] = "hostile.event", p.retryAll()
 	p.packs(s.URL, hostile)
 	p.inboxScene(places, hostile)
 	p.keyScene(places, hostile)
@@ -52,6 +53,14 @@ func hostileScene(t *testing.T, p *program) map[string]string {
 	p.as(adminToken, http.StatusCreated, http.MethodPost, "/admin/v1/organizations", map[string]any{"name": hostile}, &made)
 	p.api(http.StatusOK, http.MethodPost, "/v3/webhooks/"+id+"/suspend", nil, nil)
 	return places
+}
+
+// retryAll starts a job that sends again what has failed.
+func (p *program) retryAll() string {
+	p.t.Helper()
+	var job struct{ ID string }
+	p.api(http.StatusAccepted, http.MethodPost, "/v3/deliveries/retry", map[string]any{"from": "2020-01-01T00:00:00Z"}, &job)
+	return job.ID
 }
 
 // attempted waits until a subscription has a delivery with an attempt, and returns its id.
@@ -146,6 +155,11 @@ func demoScene(t *testing.T, p *program) map[string]string {
 	ids := seed(t, p)
 	places["subscription"] = ids[0]
 	places["delivery"] = p.attempted(ids[0])
+	p.api(http.StatusCreated, http.MethodPost, "/v3/event_types", map[string]any{
+		"name": "invoice.paid", "description": "An invoice was paid.", "sample": map[string]any{"total": 12.5},
+		"schema": map[string]any{"type": "object", "required": []string{"total"}, "properties": map[string]any{"total": map[string]any{"type": "number"}}},
+	}, nil)
+	places["type"], places["job"] = "invoice.paid", p.retryAll()
 	var list struct {
 		Data []struct {
 			ID string `json:"event_id"`

@@ -71,7 +71,44 @@ function countPicked(picker) {
   }
 }
 
+// Streams: what the server sends takes the place of what the element shows; times in it are told anew. What was unfolded stays so, and
+// the link that has the focus keeps it. A button with data-pause, the id of the element, holds a stream and lets it go on.
+const streams = new WeakMap();
+
+function show(el, html) {
+  const restore = remember(el);
+  el.innerHTML = html;
+  restore();
+  tellTimes(el);
+}
+
+function follow(el) {
+  if (streams.has(el)) return;
+  const source = new EventSource(el.dataset.stream);
+  streams.set(el, source);
+  source.onmessage = (e) => {
+    if (el.isConnected) show(el, e.data);
+    else source.close();
+  };
+  source.onerror = () => { if (!el.isConnected) source.close(); };
+}
+
+function pause(button) {
+  const el = document.getElementById(button.dataset.pause);
+  const source = streams.get(el);
+  const held = button.getAttribute("aria-pressed") !== "true";
+  button.setAttribute("aria-pressed", held);
+  if (held) {
+    source?.close();
+    streams.delete(el);
+  } else {
+    follow(el);
+  }
+}
+
 function enhance(scope) {
+  if (scope.matches?.("[data-stream]")) follow(scope);
+  scope.querySelectorAll("[data-stream]").forEach(follow);
   tellTimes(scope);
   scope.querySelectorAll("[data-confirm]").forEach(confirmTyped);
   scope.querySelectorAll(".picker").forEach(countPicked);
@@ -82,6 +119,7 @@ document.addEventListener("click", (e) => {
   if (button?.matches(".copy")) copy(button);
   const link = e.target.closest('a[href^="#"]');
   if (link && document.getElementById(link.hash.slice(1))?.matches(".dialog")) opener = link;
+  if (button?.matches("[data-pause]")) pause(button);
   if (button?.matches("[data-dismiss]")) button.closest(".toast").remove();
 });
 document.addEventListener("input", (e) => {
@@ -127,14 +165,5 @@ document.addEventListener("keydown", (e) => {
   if (e.key === "Enter" && e.target.matches("[data-picker-search]")) e.preventDefault();
 });
 document.addEventListener("htmx:load", (e) => enhance(e.detail.elt));
-// Streams: what the server sends takes the place of what the element shows. Times in it are told anew.
-for (const el of document.querySelectorAll("[data-stream]")) {
-  new EventSource(el.dataset.stream).onmessage = (e) => {
-    const restore = remember(el);
-    el.innerHTML = e.data;
-    restore();
-    tellTimes(el);
-  };
-}
 setInterval(() => tellTimes(), 20000);
 enhance(document);

@@ -1,15 +1,15 @@
-// What is opened stays open, and what has the focus keeps it, when the server sends a part of the page anew: both are found again by id.
+// What was opened or closed stays so, and what has the focus keeps it, when the server sends a part of the page anew: both are found again by id.
 const idOf = (el) => el.id || el.querySelector("[id]")?.id;
 
 // remember notes both in an element, and returns what brings them back once its content was replaced.
 export function remember(scope) {
-  const open = [...scope.querySelectorAll("details[open]")].map(idOf).filter(Boolean);
+  const open = new Map([...scope.querySelectorAll("details")].filter(idOf).map((el) => [idOf(el), el.open]));
   const active = scope.contains(document.activeElement) ? document.activeElement : null;
   const details = active?.matches("summary") && idOf(active.parentElement);
   const link = active?.matches("a[href]") && active.getAttribute("href");
   return () => {
     for (const el of scope.querySelectorAll("details")) {
-      if (open.includes(idOf(el))) el.open = true;
+      if (open.has(idOf(el))) el.open = open.get(idOf(el));
       if (details && idOf(el) === details) el.querySelector("summary").focus({ preventScroll: true });
     }
     if (link) [...scope.querySelectorAll("a[href]")].find((a) => a.getAttribute("href") === link)?.focus({ preventScroll: true });

@@ -1,0 +1,209 @@
+package webtest
+
+import (
+	"net/http"
+	"net/url"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/require"
+)
+
+// count is an expression for how many elements a selector finds.
+func count(selector string) string { return "document.querySelectorAll(`" + selector + "`).length" }
+
+const rowsOfDeliveries = "#delivery-rows tbody tr"
+
+// TestTraffic walks deliveries, jobs and events on one program, because each takes what the one before left.
+func TestTraffic(t *testing.T) {
+	t.Parallel()
+	w := newTraffic(t)
+	for _, part := range []struct {
+		name string
+		walk func(*testing.T, *traffic)
+	}{
+		{"readers", walkAsReader},
+		{"deliveries", walkDeliveries},
+		{"without scripts", walkWithoutScripts},
+		{"events", walkEvents},
+	} {
+		require.True(t, t.Run(part.name, func(t *testing.T) { part.walk(t, w) }))
+	}
+}
+
+// walkDeliveries is about the list, one delivery, and what sends them again.
+func walkDeliveries(t *testing.T, w *traffic) {
+	t.Helper()
+	b := startBrowser(t, w.program)
+	b.signIn()
+	b.walkDeliveryList(w)
+	b.walkLive(w)
+	b.walkDelivery(w)
+	b.walkJobs(w)
+}
+
+// walkDeliveryList filters, and finds by ids and by what a subscription is called.
+func (b *browser) walkDeliveryList(w *traffic) {
+	b.t.Helper()
+	b.open("/developers/deliveries")
+	b.await(count(rowsOfDeliveries)+" === 7", "not all deliveries are there")
+	b.look()
+	b.do(chromedp.SetValue(chromedp.CSS("#status"), "failed"))
+	b.await(count(rowsOfDeliveries)+" === 3", "the filter does nothing")
+	b.await(`location.search.includes("status=failed")`, "the address does not have the filter")
+	b.do(chromedp.Evaluate[chromedp.Void]("history.back()"))
+	b.await(count(rowsOfDeliveries)+` === 7 && document.querySelector("nav")`, "going back does not show the page before")
+	for text, there := range map[string]string{
+		w.failed: "/developers/deliveries/" + w.failed, w.event: "/developers/events/" + w.event,
+		"crm": "/developers/deliveries?subscription=" + w.crm, w.archive: "/developers/deliveries?subscription=" + w.archive,
+	} {
+		b.open("/developers/deliveries")
+		b.fill("#q", text)
+		b.click("main form button.button")
+		b.at(there)
+	}
+	b.open("/developers/deliveries?q=office+archive")
+	b.see("No subscription of this environment has that")
+	b.open("/developers/deliveries?q=0f6e2f3a-8a58-4c51-9f4e-2f0c1a7be001")
+	b.see("There is no delivery, event or subscription with this id.")
+	b.open("/developers/deliveries?event=nothing.like_it")
+	b.see("Nothing matches")
+	b.open("/developers/deliveries?status=canceled&within=1h")
+	b.see("Nothing matches")
+	b.look()
+}
+
+// walkLive sees a delivery come in by itself, holds the list, and lets it go on.
+func (b *browser) walkLive(w *traffic) {
+	b.t.Helper()
+	b.open("/developers/deliveries?subscription=" + w.contracts)
+	b.await(count(rowsOfDeliveries)+" === 3", "the subscription's deliveries are not there")
+	w.send("signer.done", nil)
+	b.await(count(rowsOfDeliveries)+" === 4", "the new delivery does not come in by itself")
+	b.click(".live")
+	w.send("signer.done", nil)
+	w.await("delivered", w.contracts, 5)
+	require.Equal(b.t, int64(4), ask(b, chromedp.Evaluate[int64](count(rowsOfDeliveries))), "the list is held")
+	b.see("Paused")
+	b.click(".live")
+	b.await(count(rowsOfDeliveries)+" === 5", "the list does not go on")
+}
+
+// walkDelivery looks at deliveries that failed, that arrived, and whose endpoint tries to harm the page, and sends one again.
+func (b *browser) walkDelivery(w *traffic) {
+	b.t.Helper()
+	b.open("/developers/deliveries/" + w.nasty)
+	b.see("Cut off")
+	b.see("<script>document.title")
+	require.Contains(b.t, ask(b, chromedp.Evaluate[string]("document.title")), "user.completed")
+	b.open("/developers/deliveries/" + w.delivered)
+	b.see("It arrived at once.")
+	b.see("Byte for byte")
+	b.see("webhook-signature")
+	b.click(`#receiver-python summary`)
+	b.see("base64.b64decode")
+	b.look()
+	b.open("/developers/deliveries/" + w.failed)
+	b.see("The endpoint answered 503")
+	b.see("It asked to wait 30 s")
+	b.look()
+	b.click(`form[action$="/retry"] button`)
+	b.see("It is being sent again.")
+	b.see("Attempt 2")
+	w.await("failed", w.crm, 2)
+}
+
+// walkJobs previews a job, starts it, follows it, and cancels another.
+func (b *browser) walkJobs(w *traffic) {
+	b.t.Helper()
+	b.open("/developers/jobs")
+	b.see("No jobs")
+	b.open("/developers/deliveries?subscription=" + w.crm + "&status=failed")
+	b.click(`.page-head a[href^="/developers/jobs/new"]`)
+	b.see("CRM")
+	b.look()
+	b.click(`button[value="preview"]`)
+	b.see("Send 2")
+	b.look()
+	b.click(`button[value="start"]`)
+	b.see("Started.")
+	b.see("Everything that was selected")
+	b.see("2\nput in the queue")
+	b.look()
+	w.await("failed", w.crm, 2)
+	b.open("/developers/jobs/new?kind=backfill&subscription=" + w.archive)
+	b.fill("#rate_per_second", "0")
+	b.click(`button[value="preview"]`)
+	b.see("This value must be at least 1.")
+	b.open("/developers/jobs/new?status=delivered")
+	b.fill("#rate_per_second", "1")
+	b.click(`button[value="start"]`)
+	b.see("It goes from old to new.")
+	b.click(`form[action$="/cancel"] button`)
+	b.see("Canceled. What it had put in the queue is still sent.")
+	b.open("/developers/jobs")
+	b.see("Deliveries that are failed")
+	b.look()
+}
+
+// walkWithoutScripts filters and sends again where there is no JavaScript.
+func walkWithoutScripts(t *testing.T, w *traffic) {
+	t.Helper()
+	b := startBrowser(t, w.program)
+	b.scripts(false)
+	b.signIn()
+	b.open("/developers/deliveries")
+	b.do(chromedp.SetValue(chromedp.CSS("#status"), "failed"))
+	b.click("main form button.button")
+	b.do(chromedp.WaitVisible(chromedp.CSS(rowsOfDeliveries + ":nth-child(3):last-child"))) // three failed
+	b.click(rowsOfDeliveries + " a")
+	b.click(`form[action$="/retry"] button`)
+	b.do(chromedp.WaitVisible(chromedp.CSS(".toast")))
+	b.open("/developers/events/" + w.unmatched + "/replay")
+	b.click(`input[value="` + w.crm + `"]`)
+	b.click(`button[value="chosen"]`)
+	b.do(chromedp.WaitVisible(chromedp.CSS(".toast")), chromedp.WaitVisible(chromedp.CSS(".attempts")))
+}
+
+// walkAsReader covers what a key that may only read is shown, and what it may not do.
+func walkAsReader(t *testing.T, w *traffic) {
+	t.Helper()
+	_, key := w.newKey("reader", "production")
+	v := newVisitor(t, w.program)
+	require.Equal(t, http.StatusSeeOther, v.signIn(key))
+	for path, missing := range map[string]string{
+		"/developers/deliveries":             "/developers/jobs/new",
+		"/developers/deliveries/" + w.failed: "/retry\"",
+		"/developers/jobs":                   "/developers/jobs/new",
+		"/developers/events/" + w.event:      "/expunge",
+		"/developers/events?entity=a":        "/developers/entities/remove",
+		"/developers/catalogue":              "/types/new",
+		"/developers/catalogue/scopes":       `value="add"`,
+		"/developers/catalogue/workspaces":   `value="add"`,
+	} {
+		got, page := v.send(http.MethodGet, path, nil)
+		require.Equal(t, http.StatusOK, got.status, path)
+		require.NotContains(t, page, `href="`+missing, path)
+		require.NotContains(t, page, `action="`+path+missing, path)
+	}
+	confirm := url.Values{"confirm": {"signature_request.done"}, "entity": {"contract/2026-118"}}
+	for _, path := range []string{
+		"/developers/deliveries/" + w.failed + "/retry", "/developers/jobs/new", "/developers/events/" + w.event + "/replay",
+		"/developers/events/" + w.event + "/expunge", "/developers/entities/remove", "/developers/catalogue/types/new",
+		"/developers/catalogue/types/check", "/developers/catalogue/scopes", "/developers/catalogue/workspaces",
+	} {
+		require.Equal(t, http.StatusForbidden, v.status(http.MethodPost, path, confirm), path)
+	}
+
+	// Nor does anything of the one environment show to a key of the other.
+	_, key = w.newKey("manager", "sandbox")
+	v = newVisitor(t, w.program)
+	require.Equal(t, http.StatusSeeOther, v.signIn(key))
+	for _, path := range []string{"/developers/deliveries", "/developers/events", "/developers/deliveries?subscription=" + w.crm} {
+		_, page := v.send(http.MethodGet, path, nil)
+		require.NotContains(t, page, "contact.created</code>", path)
+	}
+	for _, path := range []string{"/developers/deliveries/" + w.failed, "/developers/events/" + w.event, "/developers/events/" + w.event + "/explain"} {
+		require.Equal(t, http.StatusNotFound, v.status(http.MethodGet, path, nil), path)
+	}
+}
