@@ -110,7 +110,7 @@ func (p *program) inboxScene(places map[string]string, text string) {
 	resp, err := http.DefaultClient.Do(req)
 	require.NoError(p.t, err)
 	require.NoError(p.t, resp.Body.Close())
-	p.subscribe(inbox.URL, "Archive", map[string]any{"sandbox": true, "subscribed_events": []string{"*"}})
+	places["subscribed"] = p.subscribe(inbox.URL, "Archive", map[string]any{"sandbox": true, "subscribed_events": []string{"*"}})
 	run := url.Values{}
 	for step := 1; step <= 3; step++ {
 		body := map[string]any{"step": step}
