@@ -22,7 +22,6 @@ type page struct {
 // pages is every page. A new one gets a line here: it is visited by TestEveryPageHoldsUp, and has its pictures taken.
 var pages = []page{
 	{"overview", "GET /developers/{$}", "/"},
-	{"first-webhook", "GET /developers/try", "/try"},
 	{"subscriptions", "GET /developers/subscriptions", "/subscriptions"},
 	{"", "GET /developers/subscriptions", "/subscriptions?q={typed}"},
 	{"subscription-new", "GET /developers/subscriptions/new", "/subscriptions/new"},
@@ -89,8 +88,10 @@ var pages = []page{
 // elsewhere is what is read and is no page of its own, with the test that covers it.
 var elsewhere = map[string]string{
 	"GET /developers/subscriptions/{id}/live":                 "TestSubscriptionFromEmptyToDeleted",
-	"GET /developers/subscriptions/{id}/logs/{delivery}/live": "TestLogs",
-	"GET /developers/try/live":                                "TestFirstWebhook",
+	"GET /developers/subscriptions/{id}/logs/{delivery}/live": "TestOverviewAndLogs",
+	"GET /developers/try/{id}/{inbox}":                        "TestFirstWebhook",
+	"GET /developers/try/{id}/{inbox}/live":                   "TestFirstWebhook",
+	"GET /developers/subscriptions/{id}/missed/{job}/live":    "TestOverviewAndLogs",
 	"GET /developers/sandbox/scenarios/{name}/live":           "TestSandboxFromEmptyToSigned",
 	"GET /developers/sandbox/inboxes/{id}/live":               "TestSandboxFromEmptyToSigned",
 	"GET /developers/deliveries/live":                         "TestTraffic",
