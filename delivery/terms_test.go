@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"context"
+	"sync"
 	"net/http"
 	"strconv"
 	"testing"
@@ -172,9 +173,17 @@ func TestTheDispatcherKeepsTheTermsOfTheFormat(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		begin := time.Now()
+		var mu sync.Mutex
 		var at []time.Duration
+		calls := func() []time.Duration {
+			mu.Lock()
+			defer mu.Unlock()
+			return at
+		}
 		w := newWorld(t, func(_ context.Context, j models.Job) models.Attempt {
+			mu.Lock()
 			at = append(at, time.Since(begin))
+			mu.Unlock()
 			if time.Since(begin) < time.Hour {
 				return answering(j, 500, 0)
 			}
@@ -185,13 +194,13 @@ func TestTheDispatcherKeepsTheTermsOfTheFormat(t *testing.T) {
 		w.publish(s, 1)
 		r := w.retrier(t)
 		synctest.Wait()
-		for len(at) < 7 {
+		for len(calls()) < 7 {
 			pause(t.Context(), time.Second)
 			require.NoError(t, r.Sweep(t.Context()))
 			synctest.Wait()
 		}
 		for i, want := range []time.Duration{0, 1, 3, 7, 15, 31, 63} {
-			require.Equal(t, want*time.Minute, at[i])
+			require.Equal(t, want*time.Minute, calls()[i])
 		}
 		require.Equal(t, map[models.DeliveryStatus]int{models.StatusDelivered: 1}, w.queue.counts())
 		w.stop()
