@@ -2,9 +2,9 @@ package delivery
 
 import (
 	"context"
-	"sync"
 	"net/http"
 	"strconv"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
