@@ -22,7 +22,7 @@ const (
 func (r role) accepts() bool { return r != roleWorker }
 func (r role) sends() bool   { return r != roleAPI }
 
-// recordPace: at some hundred deliveries a second, PostgreSQL spends most of its time on beginning statements. See docs/adr/0036.
+// recordPace: at some hundred deliveries a second, PostgreSQL spends most of its time on beginning statements. See docs/adr/0033.
 const recordPace = 10 * time.Millisecond
 
 // wireDelivery makes what an instance needs to send.
