@@ -135,19 +135,7 @@ func (b *browser) signInWith(key string) {
 	b.open("/developers/sign-in")
 	b.fill("#credential", key)
 	b.click("button.button--main")
-	b.do(chromedp.WaitReady(chromedp.CSS(".shell")))
-}
-
-// click clicks what a selector names, once it can be seen.
-func (b *browser) click(selector string) {
-	b.t.Helper()
-	b.do(chromedp.WaitVisible(chromedp.CSS(selector)), chromedp.Click(chromedp.CSS(selector)))
-}
-
-// fill types into a field in the place of what is there.
-func (b *browser) fill(selector, text string) {
-	b.t.Helper()
-	b.do(chromedp.WaitVisible(chromedp.CSS(selector)), chromedp.Clear(chromedp.CSS(selector)), chromedp.SendKeys(chromedp.CSS(selector), text))
+	b.shown(".shell")
 }
 
 // see waits until the page says something. A page that is being left answers with an error, so those are asked again.
@@ -159,20 +147,10 @@ func (b *browser) see(text string) {
 // await waits until an expression is true.
 func (b *browser) await(expression, otherwise string) {
 	b.t.Helper()
-	ctx, cancel := context.WithTimeout(b.ctx, patience)
-	defer cancel()
-	next := time.NewTicker(15 * time.Millisecond)
-	defer next.Stop()
-	for {
-		if ok, err := chromedp.Run(ctx, chromedp.Evaluate[bool]("!!("+expression+")")); err == nil && ok {
-			return
-		}
-		select {
-		case <-next.C:
-		case <-ctx.Done():
-			b.t.Fatalf("%s:\n%s", otherwise, b.text())
-		}
-	}
+	b.until(func(ctx context.Context) bool {
+		ok, err := chromedp.Run(ctx, chromedp.Evaluate[bool]("!!("+expression+")"))
+		return err == nil && ok
+	}, func() string { return otherwise })
 }
 
 // at waits until the browser is at a path.

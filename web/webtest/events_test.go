@@ -1,10 +1,6 @@
 package webtest
 
-import (
-	"testing"
-
-	"github.com/chromedp/chromedp"
-)
+import "testing"
 
 const rowsOfEvents = "#events tbody tr"
 
@@ -88,7 +84,7 @@ func TestCatalogue(t *testing.T) {
 	b.await(`document.querySelector("#check").innerText.includes("sample")`, "the API does not check the sample")
 	b.look()
 	b.click("main form .row button.button--main")
-	b.do(chromedp.WaitVisible(chromedp.CSS("#sample-error")))
+	b.shown("#sample-error")
 	b.put("#sample", `{"total": 12.50}`)
 	b.see("This can be saved.")
 	b.click("main form .row button.button--main")
@@ -108,7 +104,7 @@ func TestCatalogue(t *testing.T) {
 	b.open("/developers/catalogue/scopes")
 	b.fill("#name", "Letter")
 	b.click(`button[value="add"]`)
-	b.do(chromedp.WaitVisible(chromedp.CSS("#name-error")))
+	b.shown("#name-error")
 	b.fill("#name", "letter")
 	b.click(`button[value="add"]`)
 	b.see("Scope added.")
