@@ -73,7 +73,8 @@ func startBrowser(t *testing.T, p *program) *browser {
 			t.Errorf("the browser saw:\n%s", strings.Join(b.faults, "\n"))
 		}
 	})
-	b.size(1280, 900)
+	b.size(deskWidth, deskHeight)
+	b.scheme("light")
 	return b
 }
 
