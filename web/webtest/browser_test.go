@@ -2,6 +2,7 @@ package webtest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os/exec"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto"
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/log"
@@ -112,14 +114,21 @@ func (b *browser) do(steps ...chromedp.Action[chromedp.Void]) {
 	require.NoError(b.t, chromedp.Do(ctx, steps...))
 }
 
-// ask runs an action that has an answer.
+// ask runs an action that has an answer and changes nothing. A page that is being left answers with the browser's error of no kind,
+// -32000, so those are asked again.
 func ask[T any](b *browser, a chromedp.Action[T]) T {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx, patience)
 	defer cancel()
-	v, err := chromedp.Run(ctx, a)
-	require.NoError(b.t, err)
-	return v
+	for {
+		v, err := chromedp.Run(ctx, a)
+		var left *cdproto.Error
+		if errors.As(err, &left) && left.Code == -32000 && ctx.Err() == nil {
+			continue
+		}
+		require.NoError(b.t, err)
+		return v
+	}
 }
 
 // open goes to a path.

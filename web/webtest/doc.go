@@ -1,7 +1,8 @@
 // Package webtest tries the pages in a real browser, against the real program on a database of its own.
 //
 // It owns one Chromium for all tests, a running program for each test, and the checks that every page has to pass. It must not know how
-// pages are made: it sees what readers see.
+// pages are made: it sees what readers see. Nothing holds an element from one call to the next, for streams and htmx replace them at any
+// time; see hands_test.go.
 //
 // # To write a test
 //
@@ -10,6 +11,7 @@
 //	b.open("/developers/subscriptions")
 //	b.click(`a[href$="/new"]`)
 //	b.fill("#endpoint", "https://hooks.example.com/")
+//	b.click("form#subscription .row button.button--main") // waits for the page that it leads to
 //	b.see("Subscription created.")
 //	b.look()                                 // axe in light and dark, on a desktop and on a phone, no sideways scrolling
 //
