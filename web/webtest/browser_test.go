@@ -154,11 +154,11 @@ func (b *browser) see(text string) {
 	b.await(fmt.Sprintf("document.body && document.body.innerText.includes(%q)", text), fmt.Sprintf("%q is not on the page", text))
 }
 
-// await waits until an expression is true.
+// await waits until an expression is true on a page that is complete: what comes next may press keys, which a page that loads would lose.
 func (b *browser) await(expression, otherwise string) {
 	b.t.Helper()
 	b.until(func(ctx context.Context) bool {
-		ok, err := chromedp.Run(ctx, chromedp.Evaluate[bool]("!!("+expression+")"))
+		ok, err := chromedp.Run(ctx, chromedp.Evaluate[bool](`document.readyState === "complete" && !!(`+expression+")"))
 		return err == nil && ok
 	}, func() string { return otherwise })
 }

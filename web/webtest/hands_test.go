@@ -85,7 +85,7 @@ func (b *browser) until(holds func(context.Context) bool, otherwise func() strin
 func (b *browser) click(selector string) {
 	b.t.Helper()
 	if b.try("click "+selector, fmt.Sprintf(find, selector)+press, "leaves", "stays") == "leaves" {
-		b.await(`!document.leaving && document.readyState === "complete"`, "clicking "+selector+" leads nowhere")
+		b.await("!document.leaving", "clicking "+selector+" leads nowhere")
 	}
 }
 
