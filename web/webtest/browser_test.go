@@ -2,6 +2,7 @@ package webtest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os/exec"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto"
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/log"
@@ -73,7 +75,8 @@ func startBrowser(t *testing.T, p *program) *browser {
 			t.Errorf("the browser saw:\n%s", strings.Join(b.faults, "\n"))
 		}
 	})
-	b.size(1280, 900)
+	b.size(deskWidth, deskHeight)
+	b.scheme("light")
 	return b
 }
 
@@ -111,14 +114,21 @@ func (b *browser) do(steps ...chromedp.Action[chromedp.Void]) {
 	require.NoError(b.t, chromedp.Do(ctx, steps...))
 }
 
-// ask runs an action that has an answer.
+// ask runs an action that has an answer and changes nothing. A page that is being left answers with the browser's error of no kind,
+// -32000, so those are asked again.
 func ask[T any](b *browser, a chromedp.Action[T]) T {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx, patience)
 	defer cancel()
-	v, err := chromedp.Run(ctx, a)
-	require.NoError(b.t, err)
-	return v
+	for {
+		v, err := chromedp.Run(ctx, a)
+		var left *cdproto.Error
+		if errors.As(err, &left) && left.Code == -32000 && ctx.Err() == nil {
+			continue
+		}
+		require.NoError(b.t, err)
+		return v
+	}
 }
 
 // open goes to a path.
@@ -135,19 +145,7 @@ func (b *browser) signInWith(key string) {
 	b.open("/developers/sign-in")
 	b.fill("#credential", key)
 	b.click("button.button--main")
-	b.do(chromedp.WaitReady(chromedp.CSS(".shell")))
-}
-
-// click clicks what a selector names, once it can be seen.
-func (b *browser) click(selector string) {
-	b.t.Helper()
-	b.do(chromedp.WaitVisible(chromedp.CSS(selector)), chromedp.Click(chromedp.CSS(selector)))
-}
-
-// fill types into a field in the place of what is there.
-func (b *browser) fill(selector, text string) {
-	b.t.Helper()
-	b.do(chromedp.WaitVisible(chromedp.CSS(selector)), chromedp.Clear(chromedp.CSS(selector)), chromedp.SendKeys(chromedp.CSS(selector), text))
+	b.shown(".shell")
 }
 
 // see waits until the page says something. A page that is being left answers with an error, so those are asked again.
@@ -156,23 +154,13 @@ func (b *browser) see(text string) {
 	b.await(fmt.Sprintf("document.body && document.body.innerText.includes(%q)", text), fmt.Sprintf("%q is not on the page", text))
 }
 
-// await waits until an expression is true.
+// await waits until an expression is true on a page that is complete: what comes next may press keys, which a page that loads would lose.
 func (b *browser) await(expression, otherwise string) {
 	b.t.Helper()
-	ctx, cancel := context.WithTimeout(b.ctx, patience)
-	defer cancel()
-	next := time.NewTicker(15 * time.Millisecond)
-	defer next.Stop()
-	for {
-		if ok, err := chromedp.Run(ctx, chromedp.Evaluate[bool]("!!("+expression+")")); err == nil && ok {
-			return
-		}
-		select {
-		case <-next.C:
-		case <-ctx.Done():
-			b.t.Fatalf("%s:\n%s", otherwise, b.text())
-		}
-	}
+	b.until(func(ctx context.Context) bool {
+		ok, err := chromedp.Run(ctx, chromedp.Evaluate[bool](`document.readyState === "complete" && !!(`+expression+")"))
+		return err == nil && ok
+	}, func() string { return otherwise })
 }
 
 // at waits until the browser is at a path.

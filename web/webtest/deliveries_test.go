@@ -48,7 +48,7 @@ func (b *browser) walkDeliveryList(w *traffic) {
 	b.open("/developers/deliveries")
 	b.await(count(rowsOfDeliveries)+" === 7", "not all deliveries are there")
 	b.look()
-	b.do(chromedp.SetValue(chromedp.CSS("#status"), "failed"))
+	b.put("#status", "failed")
 	b.await(count(rowsOfDeliveries)+" === 3", "the filter does nothing")
 	b.await(`location.search.includes("status=failed")`, "the address does not have the filter")
 	b.do(chromedp.Evaluate[chromedp.Void]("history.back()"))
@@ -153,16 +153,17 @@ func walkWithoutScripts(t *testing.T, w *traffic) {
 	b.scripts(false)
 	b.signIn()
 	b.open("/developers/deliveries")
-	b.do(chromedp.SetValue(chromedp.CSS("#status"), "failed"))
+	b.put("#status", "failed")
 	b.click("main form button.button")
-	b.do(chromedp.WaitVisible(chromedp.CSS(rowsOfDeliveries + ":nth-child(3):last-child"))) // three failed
+	b.shown(rowsOfDeliveries + ":nth-child(3):last-child") // three failed
 	b.click(rowsOfDeliveries + " a")
 	b.click(`form[action$="/retry"] button`)
-	b.do(chromedp.WaitVisible(chromedp.CSS(".toast")))
+	b.shown(".toast")
 	b.open("/developers/events/" + w.unmatched + "/replay")
 	b.click(`input[value="` + w.crm + `"]`)
 	b.click(`button[value="chosen"]`)
-	b.do(chromedp.WaitVisible(chromedp.CSS(".toast")), chromedp.WaitVisible(chromedp.CSS(".attempts")))
+	b.shown(".toast")
+	b.shown(".attempts")
 }
 
 // walkAsReader covers what a key that may only read is shown, and what it may not do.

@@ -1,7 +1,8 @@
 // Package webtest tries the pages in a real browser, against the real program on a database of its own.
 //
 // It owns one Chromium for all tests, a running program for each test, and the checks that every page has to pass. It must not know how
-// pages are made: it sees what readers see.
+// pages are made: it sees what readers see. Nothing holds an element from one call to the next, for streams and htmx replace them at any
+// time; see hands_test.go.
 //
 // # To write a test
 //
@@ -10,6 +11,7 @@
 //	b.open("/developers/subscriptions")
 //	b.click(`a[href$="/new"]`)
 //	b.fill("#endpoint", "https://hooks.example.com/")
+//	b.click("form#subscription .row button.button--main") // waits for the page that it leads to
 //	b.see("Subscription created.")
 //	b.look()                                 // axe in light and dark, on a desktop and on a phone, no sideways scrolling
 //
@@ -21,7 +23,7 @@
 //
 // -screenshots DIR takes pictures of the pages instead of testing them: make screenshots.
 //
-// Read in this order: program_test.go, browser_test.go, look_test.go, pages_test.go, scenes_test.go, subscriptions_test.go; traffic_test.go,
+// Read in this order: program_test.go, browser_test.go, hands_test.go, look_test.go, pages_test.go, scenes_test.go, subscriptions_test.go; traffic_test.go,
 // deliveries_test.go and events_test.go, which share a program with traffic; sandbox_test.go, keyboard_test.go, zones_test.go, https_test.go, screenshots_test.go,
 // picture_test.go.
 package webtest

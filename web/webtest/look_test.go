@@ -24,7 +24,6 @@ const (
 func (b *browser) look() {
 	b.t.Helper()
 	ask(b, chromedp.Evaluate[bool](axe+"\n;true"))
-	b.scheme("light")
 	b.audit("light", `{type: "tag", values: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}`)
 	b.scheme("dark")
 	b.audit("dark", `{type: "rule", values: ["color-contrast"]}`)

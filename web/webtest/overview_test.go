@@ -23,7 +23,7 @@ func TestFirstWebhook(t *testing.T) {
 	b.click(`form[action="/developers/try"] button`)
 	b.see("Signature valid")
 	b.see("X-Yousign-Signature-256: sha256=")
-	b.do(chromedp.WaitReady(chromedp.CSS(`[data-environment="sandbox"]`)))
+	b.shown(`[data-environment="sandbox"]`)
 	require.Contains(t, ask(b, chromedp.Evaluate[string](`document.querySelector("main .button--main").getAttribute("href")`)), "/developers/sandbox/inboxes/")
 	b.look()
 	b.click(`main form[action^="/developers/try/"] button:not(.button--danger)`)
@@ -79,7 +79,7 @@ func TestOverviewAndLogs(t *testing.T) {
 	for _, text := range []string{"2 deliveries failed for good", "Secret in rotation", "Never called", "Billing", "Success rate", "The answer was an error"} {
 		b.see(text)
 	}
-	b.do(chromedp.WaitReady(chromedp.CSS(".uplot canvas")))
+	b.shown(".uplot canvas")
 	b.look()
 	b.click(`.segments a[href$="30d"]`)
 	b.see("The last 30 days")
@@ -131,7 +131,7 @@ func TestOverviewAndLogs(t *testing.T) {
 	b.look()
 	b.fill(`[name="rate_per_second"]`, "none")
 	b.click(`button[value="count"]`)
-	b.do(chromedp.WaitVisible(chromedp.CSS("#rate_per_second-error")))
+	b.shown("#rate_per_second-error")
 
 	// What is parked leaves by itself once it is resumed, and one sees it go.
 	p.api(http.StatusOK, http.MethodPost, "/v3/webhooks/"+id+"/suspend", nil, nil)
@@ -146,7 +146,7 @@ func TestOverviewAndLogs(t *testing.T) {
 
 	// What is opened stays open when the preview comes in again.
 	b.open("/developers/subscriptions/" + id + "/edit")
-	b.do(chromedp.WaitVisible(chromedp.CSS("#preview .big-number")))
+	b.shown("#preview .big-number")
 	b.click(`#preview details:last-of-type summary`)
 	b.fill(".picker__search", "signer.*")
 	b.click(`input[value="signer.*"]`)

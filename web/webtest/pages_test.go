@@ -164,7 +164,7 @@ func (b *browser) signInOperator() {
 	b.open("/developers/operator/sign-in")
 	b.fill("#credential", adminToken)
 	b.click("button.button--main")
-	b.do(chromedp.WaitReady(chromedp.CSS(".shell")))
+	b.shown(".shell")
 }
 
 // TestDoors looks at where one signs in.

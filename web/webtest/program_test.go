@@ -35,7 +35,12 @@ var builtProgram = sync.OnceValues(func() (string, error) {
 	return path, nil
 })
 
+// walks is how many tests run at a time: more than there are processors, because a walk waits a good part of its time for a stream, a pause
+// after typing, or a delivery.
+const walks = "5"
+
 func TestMain(m *testing.M) {
+	_ = flag.Set("test.parallel", walks) // before what the command line says
 	flag.Parse()
 	if *screenshots != "" {
 		_ = flag.Set("test.run", "^TestScreenshots$")

@@ -35,7 +35,8 @@ func TestSubscriptionFromEmptyToDeleted(t *testing.T) {
 	b.fill("#endpoint", "ftp://hooks.example.com/")
 	b.click(`form#subscription .row button.button--main`)
 	b.see("This was not saved")
-	b.do(chromedp.WaitVisible(chromedp.CSS("#endpoint-error")), chromedp.WaitVisible(chromedp.CSS("#subscribed_events-error")))
+	b.shown("#endpoint-error")
+	b.shown("#subscribed_events-error")
 	b.look()
 
 	p.publish("signature_request.done")
@@ -77,8 +78,7 @@ func TestSubscriptionFromEmptyToDeleted(t *testing.T) {
 	b.see("This can't be undone.")
 	require.True(t, ask(b, chromedp.Evaluate[bool]("document.querySelector('[data-confirmed]').disabled")))
 	b.look()
-	b.fill("#confirm", ask(b, chromedp.Evaluate[string]("document.querySelector('#confirm').dataset.confirm")))
-	b.click("[data-confirmed]")
+	b.confirm()
 	b.see("Subscription deleted.")
 	b.at("/developers/subscriptions")
 }
@@ -92,18 +92,18 @@ func TestWithoutScripts(t *testing.T) {
 	b.scripts(false)
 	b.signIn()
 	b.click(`form[action="/developers/try"] button`)
-	b.do(chromedp.WaitVisible(chromedp.CSS("#try-signature")))
+	b.shown("#try-signature")
 	b.open("/developers/subscriptions/new")
 	b.fill("#endpoint", endpoint)
 	b.click(`input[name="subscribed_events"][value="*"]`)
 	b.click(`button[formaction$="/preview"]`)
-	b.do(chromedp.WaitVisible(chromedp.CSS("#preview .big-number")))
+	b.shown("#preview .big-number")
 	b.click(`form#subscription .row button.button--main`)
-	b.do(chromedp.WaitVisible(chromedp.CSS(".toast")))
+	b.shown(".toast")
 	b.click(`a[href$="/delete"]`)
 	b.fill("#confirm", "something else")
 	b.click("[data-confirmed]")
-	b.do(chromedp.WaitVisible(chromedp.CSS("#confirm-error")))
+	b.shown("#confirm-error")
 }
 
 // TestEnvironmentsAreApart switches to the sandbox and back.
@@ -118,7 +118,7 @@ func TestEnvironmentsAreApart(t *testing.T) {
 	b.see("Live")
 	require.NotContains(t, b.text(), "Playground")
 	b.click(`button[value="sandbox"]`)
-	b.do(chromedp.WaitReady(chromedp.CSS(`[data-environment="sandbox"]`)))
+	b.shown(`[data-environment="sandbox"]`)
 	b.see("Playground")
 	require.NotContains(t, b.text(), "Live")
 	b.look()
@@ -130,7 +130,7 @@ func TestEveryComponentLooksRight(t *testing.T) {
 	b := startBrowser(t, newProgram(t))
 	b.signIn()
 	b.open("/developers/design")
-	b.do(chromedp.WaitReady(chromedp.CSS(".uplot canvas")))
+	b.shown(".uplot canvas")
 	b.look()
 }
 

@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 )
 
@@ -102,12 +101,4 @@ func (w *traffic) await(status, sub string, n int) string {
 		return len(list.Data) >= n
 	}, patience, 20*time.Millisecond, "%d deliveries that are %s", n, status)
 	return list.Data[0].ID
-}
-
-// put sets what is in a field of many lines, as typing would.
-func (b *browser) put(selector, text string) {
-	b.t.Helper()
-	b.do(chromedp.WaitVisible(chromedp.CSS(selector)))
-	b.do(chromedp.Evaluate[chromedp.Void](fmt.Sprintf(
-		`{ const e = document.querySelector(%q); e.value = %q; e.dispatchEvent(new Event("input", {bubbles: true})); }`, selector, text)))
 }

@@ -40,7 +40,7 @@ func TestTimesAreOfTheReadersZone(t *testing.T) {
 	}
 	b.scripts(false)
 	b.open(plan)
-	b.do(chromedp.WaitVisible(chromedp.CSS("time[data-exact]")))
+	b.shown("time[data-exact]")
 	_, page := p.visit(t, plan)
 	require.Contains(t, page, "4 May 2026, 22:00:00 UTC")
 }
