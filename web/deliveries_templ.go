@@ -122,7 +122,7 @@ func deliveriesPage(v *view, list *deliveryList) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		}
-		templ_7745c5c3_Err = ui.FilterInput(ui.Field{Name: "q", Label: "Find", Type: "search", Value: list.text, Error: list.fault, Attrs: templ.Attributes{"placeholder": "Id, or a subscription's endpoint or name", "data-search-box": true, "maxlength": "200"}}, nil).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = ui.FilterInput(ui.Field{Name: "q", Label: "Find", Type: "search", Value: list.text, Error: list.fault, Attrs: templ.Attributes{"placeholder": "Id, endpoint or name", "data-search-box": true, "maxlength": "200"}}, nil).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -89,7 +89,7 @@ func eventsPage(v *view, list *eventList) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = ui.FilterInput(ui.Field{Name: "q", Label: "Find", Type: "search", Value: list.text, Error: list.fault, Attrs: templ.Attributes{"placeholder": "Id of an event or delivery, or an entity's key", "data-search-box": true, "maxlength": "256"}}, nil).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = ui.FilterInput(ui.Field{Name: "q", Label: "Find", Type: "search", Value: list.text, Error: list.fault, Attrs: templ.Attributes{"placeholder": "Id or entity", "data-search-box": true, "maxlength": "256"}}, nil).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

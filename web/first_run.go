@@ -107,31 +107,26 @@ type tried struct {
 	webhook  *webhook
 	inbox    inboxOf
 	delivery *deliveryLine
-	outcome  *attemptLine // of the delivery's last attempt, where it did not arrive
+	outcome  *attempt // of the delivery's last attempt, where it did not arrive
 	arrived  *arrival
 }
 
 // arrival is a request in an inbox.
 type arrival struct {
 	ReceivedAt time.Time      `json:"received_at"`
-	Headers    []headerLine   `json:"headers"`
+	Headers    []header       `json:"headers"`
 	Body       string         `json:"body"`
 	Signature  models.Verdict `json:"signature"`
 }
 
-type headerLine struct {
-	Name  string `json:"name"`
-	Value string `json:"value"`
-}
-
 // signature is the header that has it.
-func (a *arrival) signature() headerLine {
+func (a *arrival) signature() header {
 	for _, h := range a.Headers {
 		if strings.Contains(strings.ToLower(h.Name), "signature-256") {
 			return h
 		}
 	}
-	return headerLine{}
+	return header{}
 }
 
 // verdict is what the inbox found out, for a badge.
@@ -180,13 +175,11 @@ func (v *view) followTried(t *tried) error {
 		t.arrived = &requests.Data[0]
 		return nil
 	}
-	var d deliveryFull
+	var d delivery
 	if err := v.get("/v3/deliveries/"+t.delivery.ID, &d); err != nil {
 		return err
 	}
-	if len(d.Attempts) > 0 {
-		t.outcome = &d.Attempts[len(d.Attempts)-1]
-	}
+	t.outcome = d.last()
 	return nil
 }
 

@@ -2,6 +2,7 @@ package web
 
 import (
 	"strconv"
+	"strings"
 
 	"hookrouter/models"
 )
@@ -22,7 +23,7 @@ func reasonWords(r models.Reason) string {
 	case models.ReasonProtocol:
 		return "not valid HTTP"
 	case models.ReasonStatus:
-		return "answered no success"
+		return "answered an error"
 	case models.ReasonTooManyRedirects:
 		return "too many redirects"
 	case models.ReasonBadRedirect:
@@ -43,6 +44,15 @@ func reasonWords(r models.Reason) string {
 		return "no reason known"
 	}
 	return string(r)
+}
+
+// reasonTitle is the same as the beginning of a sentence or of a row.
+func reasonTitle(r models.Reason) string {
+	words := reasonWords(r)
+	if words == "" {
+		return ""
+	}
+	return strings.ToUpper(words[:1]) + words[1:]
 }
 
 // reasonAdvice says what happened and what whoever runs the endpoint can do about it.

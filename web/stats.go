@@ -177,34 +177,6 @@ func sparkOf(a *models.Activity) []ui.Point {
 	return points
 }
 
-// reasonText says a reason in words.
-func reasonText(r models.Reason) string {
-	switch r {
-	case models.ReasonStatus:
-		return "The answer was an error"
-	case models.ReasonDNS:
-		return "The name has no address"
-	case models.ReasonConnect:
-		return "Nothing answers at the address"
-	case models.ReasonTLS:
-		return "The certificate is not good"
-	case models.ReasonTimeout:
-		return "No answer in time"
-	case models.ReasonReset:
-		return "The connection broke"
-	case models.ReasonProtocol:
-		return "The answer is no HTTP"
-	case models.ReasonTooManyRedirects, models.ReasonBadRedirect:
-		return "It redirects to where calls can't go"
-	case models.ReasonBlockedAddress:
-		return "The address may not be called"
-	case models.ReasonInvalid:
-		return "The call could not be made"
-	case models.ReasonDeleted, models.ReasonDisabled, models.ReasonAutoRetryOff, models.ReasonDataRemoved, models.ReasonUnknown:
-	}
-	return "Another reason"
-}
-
 // percent rounds down, so that 100 % means all.
 func percent(rate float64) string {
 	return strconv.FormatFloat(math.Floor(rate*1000)/10, 'f', -1, 64) + " %"

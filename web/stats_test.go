@@ -2,7 +2,6 @@ package web
 
 import (
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -61,18 +60,6 @@ func TestDrained(t *testing.T) {
 	} {
 		done, of := (&subscriptionNow{parked: c.parked, waiting: c.waiting}).drained()
 		require.Equal(t, []int{c.done, c.of}, []int{done, of})
-	}
-}
-
-func TestJobReached(t *testing.T) {
-	t.Parallel()
-	from := time.Date(2026, 5, 4, 8, 0, 0, 0, time.UTC)
-	at := func(d time.Duration) *time.Time { t := from.Add(d); return &t }
-	for want, j := range map[int]jobLine{
-		0: {State: "running", From: from, To: from.Add(time.Hour)}, 25: {State: "running", From: from, To: from.Add(time.Hour), ReachedAt: at(15 * time.Minute)},
-		100: {State: "done", From: from, To: from},
-	} {
-		require.Equal(t, want, j.reached())
 	}
 }
 

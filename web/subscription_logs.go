@@ -4,9 +4,6 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"time"
-
-	"github.com/a-h/templ"
 
 	"hookrouter/models"
 	"hookrouter/web/ui"
@@ -29,7 +26,7 @@ func (l logLine) code() string {
 	case l.last.StatusCode != 0:
 		return strconv.Itoa(l.last.StatusCode)
 	}
-	return string(l.last.Reason)
+	return reasonWords(l.last.Reason)
 }
 
 // logList is the calls of a subscription as they are shown.
@@ -150,7 +147,10 @@ func (v *view) searchLogs(w *webhook, list *logList) error {
 		list.fault = "Search by the whole id of a delivery or of an event."
 		return nil //nolint:nilerr // the page says so
 	}
-	var one deliveryFull
+	var one struct {
+		deliveryLine
+		SubscriptionID string `json:"subscription_id"`
+	}
 	list.call = ui.Call{Method: http.MethodGet, Path: "/v3/deliveries/" + id.String()}
 	err := v.do(list.call, &one)
 	if err == nil && one.SubscriptionID == w.ID {
@@ -187,153 +187,4 @@ func (v *view) withAttempts(list *logList, found []deliveryLine) error {
 		list.lines = append(list.lines, line)
 	}
 	return err
-}
-
-// deliveryFull is a delivery with its attempts, as the API shows it.
-type deliveryFull struct {
-	deliveryLine
-	SubscriptionID string         `json:"subscription_id"`
-	Test           bool           `json:"test"`
-	RequestBody    *string        `json:"request_body"`
-	PayloadRemoved bool           `json:"payload_removed"`
-	NextAttemptAt  *time.Time     `json:"next_attempt_at"`
-	CreatedAt      time.Time      `json:"created_at"`
-	Attempts       []attemptLine  `json:"attempts"`
-	Reason         *models.Reason `json:"reason"`
-}
-
-// attemptLine is one call of the endpoint.
-type attemptLine struct {
-	Number    int            `json:"number"`
-	StartedAt time.Time      `json:"started_at"`
-	Success   bool           `json:"success"`
-	Reason    *models.Reason `json:"reason"`
-	Detail    *string        `json:"detail"`
-	Endpoint  string         `json:"endpoint"`
-	Request   struct {
-		Headers []headerLine `json:"headers"`
-	} `json:"request"`
-	Response *struct {
-		Status    int          `json:"status"`
-		Headers   []headerLine `json:"headers"`
-		Body      string       `json:"body"`
-		Truncated bool         `json:"body_truncated"`
-	} `json:"response"`
-	Timings map[string]float64 `json:"timings_ms"`
-}
-
-// code is what was answered, or why nothing was.
-func (a *attemptLine) code() string {
-	switch {
-	case a.Response != nil:
-		return strconv.Itoa(a.Response.Status)
-	case a.Reason != nil:
-		return string(*a.Reason)
-	}
-	return ""
-}
-
-// logCall is one delivery as its page shows it.
-type logCall struct {
-	*deliveryFull
-	chosen *attemptLine // nil where there was none
-	tab    string       // request or response
-}
-
-func (l *logCall) address(w *webhook, attempt int, tab string) string {
-	return w.path() + "/logs/" + l.ID + "?attempt=" + strconv.Itoa(attempt) + "&tab=" + tab
-}
-
-// tabs show what was sent and what came back.
-func (l *logCall) tabs(w *webhook) []ui.Tab {
-	number := 0
-	if l.chosen != nil {
-		number = l.chosen.Number
-	}
-	return []ui.Tab{
-		{Label: "Request", Href: l.address(w, number, "request"), Current: l.tab == "request"},
-		{Label: "Response", Href: l.address(w, number, "response"), Current: l.tab == "response"},
-	}
-}
-
-// resendable reports whether the API sends it again.
-func (l *logCall) resendable() bool { return l.Status.Resendable() }
-
-// logCall reads the delivery that the path names; one of another subscription is not there.
-func (v *view) logCall(w *webhook) (*logCall, error) {
-	none := models.Errorf(models.CodeNotFound, "There is no such call of this webhook.")
-	id, err := models.ParseID(v.r.PathValue("delivery"))
-	if err != nil {
-		return nil, none
-	}
-	l := &logCall{deliveryFull: &deliveryFull{}, tab: "request"}
-	if err := v.get("/v3/deliveries/"+id.String(), l.deliveryFull); err != nil {
-		return nil, err
-	}
-	if l.SubscriptionID != w.ID {
-		return nil, none
-	}
-	q := v.r.URL.Query()
-	if q.Get("tab") == "response" {
-		l.tab = "response"
-	}
-	for i := range l.Attempts {
-		if l.chosen = &l.Attempts[i]; strconv.Itoa(l.chosen.Number) == q.Get("attempt") {
-			break
-		}
-	}
-	return l, nil
-}
-
-func (s *site) showLog(v *view) error { return v.logPage(http.StatusOK, "") }
-
-func (v *view) logPage(status int, fault string) error {
-	w, err := v.webhook()
-	if err != nil {
-		return err
-	}
-	l, err := v.logCall(w)
-	if err != nil {
-		return err
-	}
-	return v.renderAs(status, "Call of "+w.title(), logPage(v, &aboutSubscription{webhook: w, tab: "Logs", fault: fault}, l))
-}
-
-// liveLog keeps a call up to date while it is under way.
-func (s *site) liveLog(v *view) error {
-	w, err := v.webhook()
-	if err != nil {
-		return err
-	}
-	return v.live(func() (templ.Component, error) {
-		l, err := v.logCall(w)
-		if err != nil {
-			return nil, err
-		}
-		return logParts(v, w, l), nil
-	})
-}
-
-// resendLog sends a delivery again, also one that arrived.
-func (s *site) resendLog(v *view) error {
-	w, err := v.webhook()
-	if err != nil {
-		return err
-	}
-	l, err := v.logCall(w)
-	if err != nil {
-		return err
-	}
-	err = v.do(resendCall(l), nil)
-	if fault := faultText(err); fault != "" {
-		return v.logPage(http.StatusUnprocessableEntity, fault)
-	}
-	if err != nil {
-		return err
-	}
-	return v.goTo(w.path()+"/logs/"+l.ID, "It is being sent again.")
-}
-
-func resendCall(l *logCall) ui.Call {
-	return ui.Call{Method: http.MethodPost, Path: "/v3/deliveries/" + l.ID + "/retry"}
 }

@@ -5,8 +5,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/a-h/templ"
-
 	"hookrouter/models"
 	"hookrouter/web/ui"
 )
@@ -22,7 +20,6 @@ type missedForm struct {
 	kind, from, to, event, rate string
 	faults                      faults
 	dry                         *missedCount
-	job                         *jobLine // that was started
 	names                       []string
 }
 
@@ -34,46 +31,6 @@ type missedCount struct {
 		EventName string    `json:"event_name"`
 		CreatedAt time.Time `json:"created_at"`
 	} `json:"sample"`
-}
-
-// jobLine is a job as the API shows it.
-type jobLine struct {
-	ID             string     `json:"id"`
-	State          string     `json:"state"`
-	SubscriptionID string     `json:"subscription_id"`
-	From           time.Time  `json:"from"`
-	To             time.Time  `json:"to"`
-	Sent           int64      `json:"sent"`
-	Skipped        int64      `json:"skipped"`
-	ReachedAt      *time.Time `json:"reached_at"`
-}
-
-// state is how a job is, for a badge.
-func (j *jobLine) state() ui.State {
-	switch j.State {
-	case "running":
-		return ui.State{Word: "Running", Tone: ui.Wait}
-	case "done":
-		return ui.State{Word: "Done", Tone: ui.Good}
-	case "canceled":
-		return ui.State{Word: "Canceled", Tone: ui.Quiet}
-	}
-	return ui.State{Word: "Stopped", Tone: ui.Bad}
-}
-
-// jobSteps is how finely the progress of a job is told.
-const jobSteps = 100
-
-// reached is how much of its period a job has gone through, of jobSteps.
-func (j *jobLine) reached() int {
-	all := j.To.Sub(j.From)
-	switch {
-	case j.State == "done":
-		return jobSteps
-	case j.ReachedAt == nil || all <= 0:
-		return 0
-	}
-	return int(min(max(j.ReachedAt.Sub(j.From)*jobSteps/all, 0), jobSteps))
 }
 
 // formTime is how a browser writes a time in a form: without a zone, which is UTC here.
@@ -105,11 +62,6 @@ func (s *site) showMissed(v *view) error {
 		return err
 	}
 	f := &missedForm{kind: missedFailed, from: v.now.UTC().Add(-24 * time.Hour).Format(formTime), rate: "50"}
-	if id := v.r.URL.Query().Get("job"); id != "" {
-		if f.job, err = v.jobOf(w, id); err != nil {
-			return err
-		}
-	}
 	return v.missedPage(http.StatusOK, w, f)
 }
 
@@ -129,24 +81,7 @@ func (v *view) missedPage(status int, w *webhook, f *missedForm) error {
 	return v.renderAs(status, w.title(), missedPage(v, &aboutSubscription{webhook: w, tab: "Missed"}, f))
 }
 
-// jobOf is a job about the subscription.
-func (v *view) jobOf(w *webhook, text string) (*jobLine, error) {
-	none := models.Errorf(models.CodeNotFound, "There is no such job of this subscription.")
-	id, err := models.ParseID(text)
-	if err != nil {
-		return nil, none
-	}
-	j := &jobLine{}
-	if err := v.get("/v3/jobs/"+id.String(), j); err != nil {
-		return nil, err
-	}
-	if j.SubscriptionID != w.ID {
-		return nil, none
-	}
-	return j, nil
-}
-
-// sendMissed counts what would be sent, or begins to send it.
+// sendMissed counts what would be sent, or begins to send it and leads to the job that does.
 func (s *site) sendMissed(v *view) error {
 	w, err := v.webhook()
 	if err != nil {
@@ -156,37 +91,23 @@ func (s *site) sendMissed(v *view) error {
 		kind: v.form.Get("kind"), from: strings.TrimSpace(v.form.Get("from")), to: strings.TrimSpace(v.form.Get("to")),
 		event: v.form.Get("event_name"), rate: strings.TrimSpace(v.form.Get("rate_per_second")),
 	}
+	var started *job
 	if v.form.Get("do") != "send" {
 		f.dry = &missedCount{}
 		err = v.do(f.call(w, true), f.dry)
 	} else {
-		f.job = &jobLine{}
-		err = v.do(f.call(w, false), f.job)
+		started = &job{}
+		err = v.do(f.call(w, false), started)
 	}
 	if f.faults = faultsOf(err); f.faults != nil {
-		f.dry, f.job = nil, nil
+		f.dry = nil
 		return v.missedPage(http.StatusUnprocessableEntity, w, f)
 	}
 	if err != nil {
 		return err
 	}
-	if f.job != nil {
-		return v.goTo(w.path()+"/missed?job="+f.job.ID, "It has begun.")
+	if started != nil {
+		return v.goTo(started.path(), "It has begun.")
 	}
 	return v.missedPage(http.StatusOK, w, f)
-}
-
-// liveMissed shows how far a job is.
-func (s *site) liveMissed(v *view) error {
-	w, err := v.webhook()
-	if err != nil {
-		return err
-	}
-	return v.live(func() (templ.Component, error) {
-		j, err := v.jobOf(w, v.r.PathValue("job"))
-		if err != nil {
-			return nil, err
-		}
-		return missedProgress(j), nil
-	})
 }

@@ -2,11 +2,8 @@ package web
 
 import (
 	"net/http"
-	"strings"
-	"time"
 
 	"hookrouter/models"
-	"hookrouter/web/ui"
 )
 
 // testOutcome is what became of a test.
@@ -15,26 +12,7 @@ type testOutcome struct {
 	DeliveryID  string                `json:"delivery_id"`
 	Status      models.DeliveryStatus `json:"status"`
 	RequestBody *string               `json:"request_body"`
-	Attempt     *struct {
-		Reason   *string `json:"reason"`
-		Detail   *string `json:"detail"`
-		Response *struct {
-			Status int    `json:"status"`
-			Body   string `json:"body"`
-		} `json:"response"`
-		Timings map[string]float64 `json:"timings_ms"`
-	} `json:"attempt"`
-}
-
-// spans are where the time of the attempt went.
-func (o *testOutcome) spans() []ui.Span {
-	var out []ui.Span
-	for _, name := range []string{"dns", "connect", "tls", "first_byte"} {
-		if ms := o.Attempt.Timings[name]; ms > 0 {
-			out = append(out, ui.Span{Label: strings.ReplaceAll(name, "_", " "), Time: time.Duration(ms * float64(time.Millisecond))})
-		}
-	}
-	return out
+	Attempt     *attempt              `json:"attempt"`
 }
 
 // trial is the page of tests: what can be sent, and what became of the last one.

@@ -288,7 +288,7 @@ func subscriptionRows(v *view, list *subscriptionList) templ.Component {
 							return templ_7745c5c3_Err
 						}
 					}
-					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 16, "</span></th><td data-label=\"Status\">")
+					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 16, "</span></th><td data-label=\"State\">")
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
@@ -433,7 +433,7 @@ func subscriptionRows(v *view, list *subscriptionList) templ.Component {
 				}
 				return nil
 			})
-			templ_7745c5c3_Err = ui.Table("Subscriptions", "Webhook", "Status", "Listening to", "Last 24 hours", "Last attempt", "Created", "").Render(templ.WithChildren(ctx, templ_7745c5c3_Var9), templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.Table("Subscriptions", "Subscription", "State", "Listening to", "Last 24 hours", "Last attempt", "Created", "").Render(templ.WithChildren(ctx, templ_7745c5c3_Var9), templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

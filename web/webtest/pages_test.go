@@ -30,7 +30,6 @@ var pages = []page{
 	{"subscription-secret", "GET /developers/subscriptions/{id}/secret", "/subscriptions/{subscription}/secret"},
 	{"subscription-test", "GET /developers/subscriptions/{id}/test", "/subscriptions/{subscription}/test"},
 	{"subscription-logs", "GET /developers/subscriptions/{id}/logs", "/subscriptions/{subscription}/logs"},
-	{"subscription-log", "GET /developers/subscriptions/{id}/logs/{delivery}", "/subscriptions/{subscription}/logs/{delivery}"},
 	{"subscription-missed", "GET /developers/subscriptions/{id}/missed", "/subscriptions/{subscription}/missed"},
 	{"retry-plan", "GET /developers/subscriptions/{id}/retry-plan", "/subscriptions/{subscription}/retry-plan"},
 	{"", "GET /developers/subscriptions/{id}/retry-plan", "/subscriptions/{subscription}/retry-plan?failing_for={typed}"},
@@ -88,18 +87,16 @@ var pages = []page{
 
 // elsewhere is what is read and is no page of its own, with the test that covers it.
 var elsewhere = map[string]string{
-	"GET /developers/subscriptions/{id}/live":                 "TestSubscriptionFromEmptyToDeleted",
-	"GET /developers/subscriptions/{id}/logs/{delivery}/live": "TestOverviewAndLogs",
-	"GET /developers/try/{id}/{inbox}/live":                   "TestFirstWebhook",
-	"GET /developers/subscriptions/{id}/missed/{job}/live":    "TestOverviewAndLogs",
-	"GET /developers/sandbox/scenarios/{name}/live":           "TestSandboxFromEmptyToSigned",
-	"GET /developers/sandbox/inboxes/{id}/live":               "TestSandboxFromEmptyToSigned",
-	"GET /developers/deliveries/live":                         "TestTraffic",
-	"GET /developers/deliveries/{id}/live":                    "TestTraffic",
-	"GET /developers/jobs/{id}/live":                          "TestTraffic",
-	"GET /developers/sign-in":                                 "TestDoors",
-	"GET /developers/operator/sign-in":                        "TestDoors",
-	"GET /developers/enter/{token}":                           "TestSessions",
+	"GET /developers/subscriptions/{id}/live":       "TestSubscriptionFromEmptyToDeleted",
+	"GET /developers/try/{id}/{inbox}/live":         "TestFirstWebhook",
+	"GET /developers/sandbox/scenarios/{name}/live": "TestSandboxFromEmptyToSigned",
+	"GET /developers/sandbox/inboxes/{id}/live":     "TestSandboxFromEmptyToSigned",
+	"GET /developers/deliveries/live":               "TestTraffic",
+	"GET /developers/deliveries/{id}/live":          "TestTraffic",
+	"GET /developers/jobs/{id}/live":                "TestTraffic",
+	"GET /developers/sign-in":                       "TestDoors",
+	"GET /developers/operator/sign-in":              "TestDoors",
+	"GET /developers/enter/{token}":                 "TestSessions",
 }
 
 // TestEveryPageIsVisited holds the tables above against what is mounted.
