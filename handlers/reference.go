@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"net/http"
 	"strconv"
+	"sync"
 
 	"github.com/gin-gonic/gin"
 
@@ -40,20 +41,21 @@ func (f fixed) serve(c *gin.Context) {
 	_, _ = c.Writer.Write(f.body) // the client may have gone
 }
 
-// describe answers what describes the surface. It needs no key: there is nothing in it that is not in the program's source.
+// describe answers what describes the surface. It needs no key: there is nothing in it that is not in the program's source. Both are made when
+// they are first asked for: most instances never are, and what a process keeps alive counts nine times in its memory.
 func (a *api) describe() []Route {
-	document := newFixed("application/yaml", openapi.Document())
-	page := newFixed("text/html; charset=utf-8", openapi.Reference())
+	document := sync.OnceValue(func() fixed { return newFixed("application/yaml", openapi.Document()) })
+	page := sync.OnceValue(func() fixed { return newFixed("text/html; charset=utf-8", openapi.Reference()) })
 	return []Route{
 		{Method: http.MethodGet, Path: "/openapi.yaml", Handle: func(c *gin.Context) error {
-			document.serve(c)
+			document().serve(c)
 			return nil
 		}},
 		{Method: http.MethodGet, Path: "/docs", Handle: func(c *gin.Context) error {
 			h := c.Writer.Header()
 			h.Set("Content-Security-Policy", openapi.Policy)
 			h.Set("Referrer-Policy", "no-referrer")
-			page.serve(c)
+			page().serve(c)
 			return nil
 		}},
 	}

@@ -66,7 +66,6 @@ func scenarios() []scenario {
 		{"isolation", oneDatabase, true, measureIsolation, []row{
 			{key: "ratio", title: "healthy receivers' p99 while 30 % answer 500 and 10 % hang ÷ without", goal: atMost(1.2, 1.2), beside: healthyWithout},
 			{key: "equal_ratio", title: "the same p99 ÷ that of as many calls to healthy receivers alone", beside: callsWith},
-			{key: "equal_ratio", title: "the same ÷ as many calls per second to healthy receivers alone", beside: callsWith},
 		}},
 		{"idle", eachDatabase, false, measureIdle, []row{
 			{key: "cpu_percent", title: "idle: router and database, of one core", unit: "%", goal: atMost(1, 1)},

@@ -28,13 +28,14 @@ var Document = sync.OnceValue(func() []byte {
 	return b
 })
 
-var composed = sync.OnceValue(func() *yaml.Node {
+// composed makes the document. It is not kept: what is made of it is.
+func composed() *yaml.Node {
 	root, err := compose(files)
 	if err != nil {
 		panic(err)
 	}
 	return root
-})
+}
 
 // compose makes one document of the files of a folder, in the order of their names after base.yaml.
 func compose(from fs.FS) (*yaml.Node, error) {
