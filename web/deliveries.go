@@ -26,7 +26,7 @@ const (
 	deliveriesEach = 50 // on a page
 
 	// lookThrough is how many rows a page of a list looks through. Failure policy: the page says how far it came and leads further back.
-	lookThrough = 20_000
+	lookThrough = 10_000
 	// lookAgain is the same for each look of a stream.
 	lookAgain = 500
 )

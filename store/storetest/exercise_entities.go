@@ -16,6 +16,7 @@ func entityTests() []exercise {
 		{"webhooks of entities have their own quota", entityWebhookQuota},
 		{"the callback log has two entries a call, in their order", callbackLog},
 		{"pages of the callback log cover everything once", callbackLogPages},
+		{"the log of two days of failures has each attempt in order", callbackLogOfAnOutage},
 		{"the callback log goes by when calls were, not by their deliveries", callbackLogOverTime},
 		{"a removed entity takes the callback log of its webhooks along", callbackLogRemoved},
 		{"a key is found by its id", func(w *world) {
@@ -206,6 +207,39 @@ func callbackLog(w *world) {
 	require.NoError(w, w.DeleteSubscription(ctx, w.org.ID, one.ID, models.ID{}, w.clock.Now()))
 	require.Equal(w, all, entries(models.CallbackLogQuery{}), "the log stays with the entity")
 	require.Equal(w, ofA, entries(models.CallbackLogQuery{SubscriptionID: one.ID}))
+}
+
+// callbackLogOfAnOutage fails by QuicklySign's own waits for two days, then succeeds.
+func callbackLogOfAnOutage(w *world) {
+	sub, owner := w.subscribe(pack("a")), w.register("a")
+	a := w.event(sub)
+	w.save(a)
+	begin := w.clock.Now()
+	var calls []time.Time
+	for at, wait := begin, time.Minute; ; at, wait = at.Add(wait), min(2*wait, 6*time.Hour) {
+		calls = append(calls, at)
+		w.clock.Advance(at.Add(time.Second).Sub(w.clock.Now()))
+		back := at.Sub(begin) >= 48*time.Hour
+		w.call(owner, a.Deliveries[0], at, 5*time.Millisecond, back)
+		if back {
+			break
+		}
+	}
+	w.clock.Advance(time.Minute)
+	list := w.logged(models.CallbackLogQuery{EntityKey: "a"})
+	require.Len(w, list, 2*len(calls))
+	for i, at := range calls {
+		start, end := list[2*i], list[2*i+1]
+		require.Equal(w, at.UnixMilli(), start.Place.At.UnixMilli())
+		require.Equal(w, i+1, start.Attempt.Number)
+		require.Equal(w, i+1, end.Attempt.Number)
+		require.Equal(w, []bool{false, true}, []bool{start.Place.Ended, end.Place.Ended})
+		require.Contains(w, start.Sentence(), "Calling callback url https://r.example/callback.")
+		if i+1 < len(calls) {
+			require.Equal(w, "Failed call to url https://r.example/callback. Received 500 response", end.Sentence())
+		}
+	}
+	require.Equal(w, "Successful call to url https://r.example/callback. Received 200 response", list[len(list)-1].Sentence())
 }
 
 func callbackLogPages(w *world) {
