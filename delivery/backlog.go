@@ -9,6 +9,14 @@ const (
 	maxClaimLanes = 64
 )
 
+// Bounds of one claim of what is not due yet. Such claims are small and stand apart, because there is time: large ones one after the
+// other take the database from the events that are being accepted. Failure policy: what was not claimed in time is due when it is next
+// found, and has no such bounds then.
+const (
+	earlyClaim      = 64 // deliveries
+	earlyClaimLanes = 16
+)
+
 // mark notes that the database holds due deliveries of the lane.
 func (b *board) mark(id models.ID) {
 	l := b.lane(id)
@@ -16,6 +24,14 @@ func (b *board) mark(id models.ID) {
 	l.behind = l.behind || b.room(l) < 1
 	l.marks++
 	b.list(l)
+}
+
+// expect notes the subscriptions of which the database holds deliveries that are not due yet, in place of those that it found before.
+func (b *board) expect(coming []models.ID) {
+	b.coming = fifo[models.ID]{}
+	for _, id := range coming {
+		b.coming.push(id)
+	}
 }
 
 // list lets a lane with a backlog stand in the line of those to claim for.
@@ -42,6 +58,17 @@ type claim struct {
 	wants []models.Want
 	bytes []int
 	marks []int
+	early bool // it is for what is not due yet
+}
+
+// want asks for up to limit deliveries of a lane, and promises it room.
+func (b *board) want(c *claim, l *lane, limit int) {
+	expected := limit * l.size
+	l.claiming += limit
+	b.hold(l, limit, expected)
+	c.bytes = append(c.bytes, expected)
+	c.wants = append(c.wants, models.Want{SubscriptionID: l.id, Limit: limit})
+	c.marks = append(c.marks, l.marks)
 }
 
 // claim plans the next claim, for up to so many lanes, and promises it room; ok is false when there is nothing to ask for. Lanes take
@@ -58,13 +85,24 @@ func (b *board) claim(lanes int) (c claim, ok bool) {
 			b.starve(l)
 			continue
 		}
-		expected := limit * l.size
 		budget -= limit
-		l.claiming += limit
-		b.hold(l, limit, expected)
-		c.bytes = append(c.bytes, expected)
-		c.wants = append(c.wants, models.Want{SubscriptionID: l.id, Limit: limit})
-		c.marks = append(c.marks, l.marks)
+		b.want(&c, l, limit)
+	}
+	return c, len(c.wants) > 0
+}
+
+// claimEarly plans the next claim of what is not due yet. Subscriptions take turns. One whose lane has no room is left out: there will be
+// when its deliveries are due, or not even then.
+func (b *board) claimEarly() (c claim, ok bool) {
+	c.early = true
+	for n := b.coming.size; n > 0 && len(c.wants) < earlyClaimLanes; n-- {
+		l := b.lane(b.coming.pop())
+		limit := min(b.claimable(l), earlyClaim/earlyClaimLanes)
+		if limit < 1 || l.claiming > 0 {
+			b.forget(l)
+			continue
+		}
+		b.want(&c, l, limit)
 	}
 	return c, len(c.wants) > 0
 }
@@ -90,8 +128,9 @@ func (b *board) thirstiest(lanes int) (thirsty []*lane) {
 }
 
 // settle ends a claim: its promises are exchanged for the jobs that came. A lane that got less than it asked for has no backlog any
-// more, unless it was marked again meanwhile. With failed, nothing is known and everything stays as it was. It returns what turned out to
-// be more bytes than its lane may hold, for the database.
+// more, unless it was marked again meanwhile; an early claim says nothing of the backlog, and one that got all it asked for has its turn
+// again. With failed, nothing is known and everything stays as it was. It returns what turned out to be more bytes than its lane may hold,
+// for the database.
 func (b *board) settle(c claim, jobs []models.Job, failed bool) (shed []models.Delivery) {
 	got := make(map[models.ID]int, len(c.wants))
 	for i := range jobs {
@@ -104,6 +143,12 @@ func (b *board) settle(c claim, jobs []models.Job, failed bool) (shed []models.D
 		l.claiming -= want.Limit
 		b.hold(l, -want.Limit, -c.bytes[i])
 		if failed {
+			continue
+		}
+		if c.early {
+			if got[want.SubscriptionID] >= want.Limit {
+				b.coming.push(want.SubscriptionID)
+			}
 			continue
 		}
 		l.behind = got[want.SubscriptionID] >= want.Limit

@@ -25,6 +25,8 @@ type board struct {
 	line  [classes][paces]fifo[*lane]
 	// backlogs lists the lanes to claim for, in the order in which that is done: those with a backlog in the database that may have room.
 	backlogs fifo[*lane]
+	// coming lists the subscriptions that the last look at the database found to have retries which are due soon.
+	coming fifo[models.ID]
 
 	now     time.Time   // the latest that next was told
 	parting fifo[*lane] // lanes to forget as soon as their rate allows

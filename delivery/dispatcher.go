@@ -28,6 +28,7 @@ type Dispatcher struct {
 	active    map[models.ID]bool     // being sent; true for what was handed over
 	resting   int                    // workers that wait for a task
 	handed    chan task              // to those that rest; closed by the drain
+	waking    bool                   // the feeder will be woken in a moment
 	draining  bool
 	started   bool
 	stopped   chan struct{} // closed when Stop has done its work; nil until it begins
@@ -38,6 +39,8 @@ type Dispatcher struct {
 	cutOff   context.CancelFunc // cancels the calls in flight
 	sendCtx  context.Context    //nolint:containedctx // the service's own run context: every call lives in it until the drain cuts it
 	lost     uint64             // deliveries dropped because another instance has them
+
+	quietUntil time.Time // when the next early claim may begin; the feeder's own
 }
 
 // NewDispatcher checks the options and makes a dispatcher. It does nothing before [Dispatcher.Start].
@@ -138,6 +141,31 @@ func (d *Dispatcher) Overflow(subs []models.ID) {
 	}
 	d.mu.Unlock()
 	d.Wake()
+}
+
+// found says which subscriptions have queued deliveries that are due, and which have some that soon will be.
+func (d *Dispatcher) found(due, coming []models.ID) {
+	d.mu.Lock()
+	d.board.expect(coming)
+	d.mu.Unlock()
+	d.Overflow(due)
+}
+
+// slowLanesWait is for how long slow lanes that have room again wait for one another, to be claimed for together.
+const slowLanesWait = 100 * time.Millisecond
+
+// wakeLater wakes the feeder when others may have reason to, too. The lock is held.
+func (d *Dispatcher) wakeLater() {
+	if d.waking {
+		return
+	}
+	d.waking = true
+	time.AfterFunc(slowLanesWait, func() {
+		d.mu.Lock()
+		d.waking = false
+		d.mu.Unlock()
+		d.Wake()
+	})
 }
 
 // Wake makes the feeder look for work in the database. It costs nothing where no lane has a backlog.

@@ -41,6 +41,9 @@ func (d *Dispatcher) Stop(ctx context.Context) error {
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), d.o.Grace)
 	defer cancel()
 	unstored := d.recorder.flush(last)
+	if d.health != nil {
+		d.health.flush(last)
+	}
 	d.endLoops()
 	d.loops.Wait()
 	return errors.Join(d.returnAll(last), d.unstored(unstored), d.member.leave(last))

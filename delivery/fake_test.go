@@ -181,19 +181,26 @@ func (q *fakeQueue) CancelStopped(_ context.Context, _ time.Time, limit int) (in
 	return n, nil
 }
 
-func (q *fakeQueue) Backlog(_ context.Context, now time.Time, limit int) ([]models.ID, error) {
+func (q *fakeQueue) Backlog(_ context.Context, now time.Time, limit int) (due, coming []models.ID, err error) {
 	end, err := q.begin("backlog")
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer end()
-	ids := map[models.ID]bool{}
+	lanes := map[models.ID]bool{} // whether something is due
 	for _, r := range q.rows {
-		if r.queued(now) && len(ids) < limit {
-			ids[r.d.SubscriptionID] = true
+		if id := r.d.SubscriptionID; r.queued(now) && len(lanes) < limit {
+			lanes[id] = lanes[id] || !r.d.DueAt.After(now)
 		}
 	}
-	return slices.Collect(maps.Keys(ids)), nil
+	for id, isDue := range lanes {
+		if isDue {
+			due = append(due, id)
+		} else {
+			coming = append(coming, id)
+		}
+	}
+	return due, coming, nil
 }
 
 func (q *fakeQueue) Claim(_ context.Context, owner int64, now time.Time, wants []models.Want) ([]models.Job, error) {

@@ -62,7 +62,9 @@ func (d *Dispatcher) feedOnce(ctx context.Context, lanes int) (more bool, err er
 	draining := d.draining
 	var c claim
 	if !draining {
-		c, ok = d.board.claim(lanes)
+		if c, ok = d.board.claim(lanes); !ok && !now.Before(d.quietUntil) {
+			c, ok = d.board.claimEarly()
+		}
 	}
 	d.mu.Unlock()
 	if draining || !ok {
@@ -72,11 +74,27 @@ func (d *Dispatcher) feedOnce(ctx context.Context, lanes int) (more bool, err er
 	jobs, err := d.o.Queue.Claim(call, owner, now, c.wants)
 	cancel()
 	d.settle(owner, c, jobs, err != nil)
+	if c.early {
+		d.keepQuiet(d.o.Now().Sub(now))
+	}
 	if models.CodeOf(err) == models.CodeFenced {
 		d.member.lose(owner)
 		return false, nil
 	}
 	return true, err
+}
+
+// Early claims, the looks at the board before them included, take one part in quietParts of the time, and stand at least so far apart.
+const (
+	quietParts = 10
+	leastQuiet = 5 * time.Millisecond
+)
+
+// keepQuiet puts the next early claim off after one that took so long.
+func (d *Dispatcher) keepQuiet(took time.Duration) {
+	quiet := max((quietParts-1)*took, leastQuiet)
+	d.quietUntil = d.o.Now().Add(quiet)
+	time.AfterFunc(quiet, d.Wake)
 }
 
 // settle takes what a claim brought. Where the instance got another number meanwhile, the jobs belong to the old one and go back.

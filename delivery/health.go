@@ -24,11 +24,15 @@ type health struct {
 
 	mu      sync.Mutex
 	failing map[models.ID]struct{} // subscriptions whose next success is to be told; of all instances, as far as known
+	reports map[models.ID]*report  // what is to be told
+	resting bool                   // the pace is not over
+	closed  bool
+	telling sync.WaitGroup // what the end of a pace began
 }
 
 func newHealth(o *Options) *health { return &health{o: o, failing: make(map[models.ID]struct{})} }
 
-// report is what one batch says of one subscription.
+// report is what was recorded of one subscription since it was last told.
 type report struct {
 	models.Health
 
@@ -56,7 +60,56 @@ func (h *health) know(list []models.Condition) {
 
 // observe is told what a commit recorded.
 func (h *health) observe(ctx context.Context, results []models.Result, fenced []models.ID) {
-	reports := h.read(results, fenced)
+	if h.read(results, fenced) {
+		h.rest(ctx)
+		h.tell(ctx)
+	}
+}
+
+// rest lets what follows gather until the pace is over.
+func (h *health) rest(ctx context.Context) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.o.HealthPace <= 0 || h.resting || h.closed {
+		return
+	}
+	h.resting = true
+	h.telling.Add(1)
+	ctx = context.WithoutCancel(ctx) // that of one commit
+	time.AfterFunc(h.o.HealthPace, func() {
+		defer h.telling.Done()
+		if h.rested() {
+			h.rest(ctx)
+			ctx, cancel := context.WithTimeout(ctx, statementTimeout)
+			defer cancel()
+			h.tell(ctx)
+		}
+	})
+}
+
+// rested ends a pace and reports whether anything has gathered.
+func (h *health) rested() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.resting = false
+	return len(h.reports) > 0
+}
+
+// flush tells what is left. Nothing is observed after it.
+func (h *health) flush(ctx context.Context) {
+	h.mu.Lock()
+	h.closed = true
+	h.mu.Unlock()
+	h.tell(ctx)
+	h.telling.Wait()
+}
+
+// tell stores what has gathered, and does what follows from it.
+func (h *health) tell(ctx context.Context) {
+	h.mu.Lock()
+	reports := h.reports
+	h.reports = nil
+	h.mu.Unlock()
 	if len(reports) == 0 {
 		return
 	}
@@ -76,9 +129,8 @@ func (h *health) observe(ctx context.Context, results []models.Result, fenced []
 	}
 }
 
-// read sums a batch up by subscription. It leaves out those of which there is nothing to tell.
-func (h *health) read(results []models.Result, fenced []models.ID) map[models.ID]*report {
-	var reports map[models.ID]*report
+// read adds a batch to the reports, and says whether they are to be told now. It leaves out subscriptions of which there is nothing to tell.
+func (h *health) read(results []models.Result, fenced []models.ID) (now bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for i := range results {
@@ -87,7 +139,7 @@ func (h *health) read(results []models.Result, fenced []models.ID) map[models.ID
 		if r.Attempt == nil {
 			continue
 		}
-		if r.Attempt.Success && !r.Uncounted && reports[id] == nil {
+		if r.Attempt.Success && !r.Uncounted && h.reports[id] == nil {
 			if _, failing := h.failing[id]; !failing {
 				continue
 			}
@@ -95,16 +147,20 @@ func (h *health) read(results []models.Result, fenced []models.ID) map[models.ID
 		if slices.Contains(fenced, r.Delivery.ID) {
 			continue
 		}
-		if reports == nil {
-			reports = make(map[models.ID]*report)
+		if h.reports == nil {
+			h.reports = make(map[models.ID]*report)
 		}
-		if reports[id] == nil {
-			reports[id] = &report{Health: models.Health{OrganizationID: r.Delivery.OrganizationID, SubscriptionID: id}}
+		if h.reports[id] == nil {
+			h.reports[id] = &report{Health: models.Health{OrganizationID: r.Delivery.OrganizationID, SubscriptionID: id}}
 		}
-		reports[id].add(r)
+		h.reports[id].add(r)
+		now = now || h.reports[id].urgent()
 	}
-	return reports
+	return len(h.reports) > 0 && (now || !h.resting)
 }
+
+// urgent says that the endpoint's state changes whatever else is counted.
+func (p *report) urgent() bool { return p.gone || p.relapsed || p.well }
 
 // add takes one attempt in.
 func (p *report) add(r *models.Result) {

@@ -104,3 +104,51 @@ func TestResumedDuringAProbe(t *testing.T) {
 		require.NoError(t, w.d.Stop(t.Context()))
 	})
 }
+
+// Failures gather for a time before they are counted, except where they change the endpoint's state at once. None is lost, and a success
+// between them counts.
+func TestHealthKeepsItsPace(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const pace = 100 * time.Millisecond
+		w, id := watched(t, 100)
+		w.d.o.HealthPace = pace
+		counted := func(want int) {
+			t.Helper()
+			synctest.Wait()
+			failures := 0
+			if c := w.q.condition(id); c != nil {
+				failures = c.Failures
+			}
+			require.Equal(t, want, failures)
+		}
+		observe := func(results []models.Result) { w.d.health.observe(t.Context(), results, nil) }
+		well := []models.Result{{
+			Delivery: models.Delivery{ID: models.ID{0xd}, SubscriptionID: id}, Status: models.StatusDelivered, Attempt: &models.Attempt{Success: true},
+		}}
+		observe(failures(id, "signer.done", 2))
+		counted(2) // the first at once
+		observe(failures(id, "signer.done", 3))
+		observe(failures(id, "signer.done", 4))
+		counted(2)
+		pause(t.Context(), pace)
+		counted(9)
+		observe(failures(id, "signer.done", 5))
+		observe(well)
+		observe(failures(id, "signer.done", 1))
+		pause(t.Context(), pace)
+		counted(1)
+
+		gone := failures(id, "signer.done", 1)
+		gone[0].Attempt.StatusCode = 410
+		observe(gone)
+		require.True(t, w.q.subscription(id).Suspended(), "at once")
+
+		pause(t.Context(), 2*pace)
+		observe(failures(id, "signer.done", 1))
+		observe(failures(id, "signer.done", 1))
+		before := w.q.condition(id).Failures
+		w.d.health.flush(t.Context())
+		require.Equal(t, before+1, w.q.condition(id).Failures, "the end of the process counts what has gathered")
+	})
+}

@@ -62,16 +62,16 @@ func (d *Dispatcher) heed(ctx context.Context, others *postponed, to int64, subs
 	}
 }
 
-// look marks all lanes that have due deliveries in the database.
+// look finds all lanes that have due deliveries in the database.
 func (d *Dispatcher) look(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, statementTimeout)
 	defer cancel()
-	ids, err := d.o.Queue.Backlog(ctx, d.o.Now(), sweepBacklogs)
+	due, coming, err := d.o.Queue.Backlog(ctx, d.o.Now(), sweepBacklogs)
 	if err != nil {
 		d.o.Logger.Warn("delivery.hint", "error", err)
 		return
 	}
-	d.Overflow(ids)
+	d.found(due, coming)
 }
 
 // postponed is what others were asked to see to first.

@@ -48,6 +48,9 @@ type Options struct {
 	// RecordPace is the time between the beginnings of two commits of less than a quarter of RecordBatch: it saves the database statements,
 	// and in a crash up to as many more deliveries are sent again as end in that time. Default: none.
 	RecordPace time.Duration
+	// HealthPace is the time for which failures and recoveries gather before they are counted in the database, unless they change an
+	// endpoint's state by themselves. What gathered is lost in a crash. Default: none.
+	HealthPace time.Duration
 
 	// HeartbeatEvery is how often the instance says that it lives. Default: 2 s.
 	HeartbeatEvery time.Duration
@@ -92,7 +95,7 @@ func (o *Options) check() error {
 		return fmt.Errorf("dispatcher: %d calls in flight are too few, want at least 2", o.MaxInFlight)
 	case min(o.MaxJobs, o.MaxBytes, o.MaxPerLane, o.RecordBatch, o.Committers, o.RecordQueue) < 1:
 		return errors.New("dispatcher: a bound is below 1")
-	case o.HeartbeatEvery < 0 || o.Grace < 0 || o.RecordPace < 0 || o.HoldAfter < 2*o.HeartbeatEvery: // one heartbeat may get lost
+	case o.HeartbeatEvery < 0 || o.Grace < 0 || min(o.RecordPace, o.HealthPace) < 0 || o.HoldAfter < 2*o.HeartbeatEvery: // one heartbeat may get lost
 		return fmt.Errorf("dispatcher: a time is below 0, or hold after %s is not at least twice the heartbeat's %s", o.HoldAfter, o.HeartbeatEvery)
 	}
 	if err := o.Suspend.Validate(); err != nil {

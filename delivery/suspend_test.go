@@ -321,8 +321,9 @@ func TestGoneSuspendsAtOnceAndOperationalFailuresAreSilent(t *testing.T) {
 			Delivery: models.Delivery{SubscriptionID: id, EventName: models.EventEndpointFailing}, Status: models.StatusFailed,
 			Attempt: &models.Attempt{StatusCode: 500, Reason: models.ReasonStatus},
 		}}
-		require.Zero(t, w.d.health.read(results, nil)[id].count, "no notice about a notice")
-		require.Empty(t, w.d.health.read(results, []models.ID{{}}), "fenced")
+		require.False(t, w.d.health.read(results, []models.ID{{}}), "fenced")
+		require.True(t, w.d.health.read(results, nil))
+		require.Zero(t, w.d.health.reports[id].count, "no notice about a notice")
 		require.NoError(t, w.d.Stop(t.Context()))
 	})
 }

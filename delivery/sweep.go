@@ -60,11 +60,11 @@ func (r *Retrier) Sweep(ctx context.Context) error {
 		}
 	}
 	if due {
-		ids, err := r.o.Queue.Backlog(ctx, now, sweepBacklogs)
+		overdue, coming, err := r.o.Queue.Backlog(ctx, now, sweepBacklogs)
 		if err != nil {
 			return fmt.Errorf("list backlogs: %w", err)
 		}
-		r.o.Dispatcher.Overflow(ids)
+		r.o.Dispatcher.found(overdue, coming)
 	} else {
 		r.o.Dispatcher.Wake() // for lanes that were marked while there was no room
 	}

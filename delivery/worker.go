@@ -37,6 +37,8 @@ func (d *Dispatcher) finished(t *task, a *models.Attempt, current *models.Subscr
 	shed, feed := d.board.done(t, a, current)
 	if len(shed) > 0 {
 		d.giveBack(shed...)
+	} else if feed && t.lane.tempo.pace() == slow {
+		d.wakeLater()
 	} else if feed {
 		d.Wake()
 	}

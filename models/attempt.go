@@ -64,8 +64,9 @@ type Result struct {
 }
 
 // ClaimAhead is how long before they are due deliveries are claimed. So each is sent at its own time; were they claimed when due, all
-// that came due since the last look at the queue would be sent at once, every second anew.
-const ClaimAhead = time.Second
+// that came due since the last look at the queue would be sent at once, every second anew. It is twice the time between two looks: so
+// there is a second to claim in small parts what comes in the next one.
+const ClaimAhead = 2 * time.Second
 
 // Want asks for queued deliveries of one subscription.
 type Want struct {

@@ -47,7 +47,7 @@ func BenchmarkClaim(b *testing.B) {
 			var look, claim time.Duration
 			for b.Loop() {
 				start := time.Now()
-				ids, err := s.Backlog(ctx, time.Now(), 1000)
+				ids, _, err := s.Backlog(ctx, time.Now(), 1000)
 				require.NoError(b, err)
 				require.Len(b, ids, lanes)
 				look += time.Since(start)

@@ -96,7 +96,7 @@ func TestFloor(t *testing.T) {
 	day, partitions = raised(true)
 	require.Equal(t, -20, day)
 	require.Greater(t, partitions, 15)
-	ids, err := s.Backlog(ctx, now, 10)
+	ids, _, err := s.Backlog(ctx, now, 10)
 	require.NoError(t, err)
 	require.Equal(t, []models.ID{sub.ID}, ids)
 	finish(1)

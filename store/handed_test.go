@@ -43,7 +43,7 @@ func TestFloorWaitsForWhatWasHandedOver(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 1, n)
 	raise()
-	ids, err := s.Backlog(w.ctx, clock.Now(), 10)
+	ids, _, err := s.Backlog(w.ctx, clock.Now(), 10)
 	require.NoError(t, err)
 	require.Equal(t, []models.ID{w.sub.ID}, ids, "it is found again")
 	w.now = clock.Now()

@@ -214,53 +214,62 @@ WITH RECURSIVE lanes (subscription_id) AS (
           ORDER BY d.subscription_id LIMIT 1)
   FROM lanes WHERE lanes.subscription_id IS NOT NULL
 )
-SELECT subscription_id FROM lanes
-WHERE subscription_id IS NOT NULL
-  AND (SELECT d.due_at FROM deliveries d WHERE d.due_at > 0 AND d.owner = 0 AND @within AND d.subscription_id = lanes.subscription_id
-       ORDER BY d.due_at LIMIT 1) <= @now
+SELECT * FROM (
+  SELECT subscription_id, (SELECT d.due_at FROM deliveries d
+                           WHERE d.due_at > 0 AND d.owner = 0 AND @within AND d.subscription_id = lanes.subscription_id
+                           ORDER BY d.due_at LIMIT 1) AS due_at
+  FROM lanes WHERE subscription_id IS NOT NULL
+) first
+WHERE due_at <= @until
 LIMIT @limit`
 
-// Backlog lists up to limit subscriptions that have queued deliveries which are due, or will be within [models.ClaimAhead]. Where there are more, the next call goes on
-// after the last one listed, so each gets its turn.
-func (s *Store) Backlog(ctx context.Context, now time.Time, limit int) ([]models.ID, error) {
+// laneRow is a subscription with queued deliveries, and when the first of them is due.
+type laneRow struct {
+	SubscriptionID uid
+	DueAt          int64
+}
+
+// Backlog lists up to limit subscriptions that have queued deliveries which are due, and those whose first will be within
+// [models.ClaimAhead]. Where there are more, the next call goes on after the last one listed, so each gets its turn.
+func (s *Store) Backlog(ctx context.Context, now time.Time, limit int) (due, coming []models.ID, err error) {
 	s.backlogMu.Lock()
 	defer s.backlogMu.Unlock()
 	after := s.backlogAfter
 	list, err := s.backlog(ctx, now, after, limit)
 	if err == nil && !after.IsZero() && len(list) < limit { // once round
-		var again []models.ID
+		var again []laneRow
 		again, err = s.backlog(ctx, now, models.ID{}, limit-len(list))
-		for _, id := range again {
-			if bytes.Compare(id[:], after[:]) <= 0 {
-				list = append(list, id)
+		for _, row := range again {
+			if bytes.Compare(row.SubscriptionID[:], after[:]) <= 0 {
+				list = append(list, row)
 			}
 		}
 	}
 	if err != nil {
-		return nil, wrap("look for a backlog", err)
+		return nil, nil, wrap("look for a backlog", err)
 	}
 	s.backlogAfter = models.ID{}
 	if len(list) == limit {
-		s.backlogAfter = list[limit-1]
+		s.backlogAfter = models.ID(list[limit-1].SubscriptionID)
 	}
-	return list, nil
+	for _, row := range list {
+		if id := models.ID(row.SubscriptionID); row.DueAt <= ms(now) {
+			due = append(due, id)
+		} else {
+			coming = append(coming, id)
+		}
+	}
+	return due, coming, nil
 }
 
-func (s *Store) backlog(ctx context.Context, now time.Time, after models.ID, limit int) ([]models.ID, error) {
-	var ids []uid
+func (s *Store) backlog(ctx context.Context, now time.Time, after models.ID, limit int) ([]laneRow, error) {
+	var rows []laneRow
 	// A zero id would be NULL, and nothing is greater than that; no subscription has the smallest id but one.
 	if after.IsZero() {
 		after[15] = 1
 	}
 	err := s.watcher(ctx).Raw(backlogSQL, map[string]any{
-		"within": s.dialect.within(s.span()), "after": uid(after), "now": ms(now.Add(models.ClaimAhead)), "limit": limit,
-	}).Scan(&ids).Error
-	if err != nil {
-		return nil, err
-	}
-	list := make([]models.ID, len(ids))
-	for i, id := range ids {
-		list[i] = models.ID(id)
-	}
-	return list, nil
+		"within": s.dialect.within(s.span()), "after": uid(after), "until": ms(now.Add(models.ClaimAhead)), "limit": limit,
+	}).Scan(&rows).Error
+	return rows, err
 }

@@ -85,10 +85,10 @@ func (q observedQueue) CancelStopped(ctx context.Context, now time.Time, limit i
 	return n, err
 }
 
-func (q observedQueue) Backlog(ctx context.Context, now time.Time, limit int) ([]models.ID, error) {
-	ids, err := q.Queue.Backlog(ctx, now, limit)
+func (q observedQueue) Backlog(ctx context.Context, now time.Time, limit int) (due, coming []models.ID, err error) {
+	due, coming, err = q.Queue.Backlog(ctx, now, limit)
 	q.m.Failed(metrics.OperationSweep, err)
-	return ids, err
+	return due, coming, err
 }
 
 func (q observedQueue) Claim(ctx context.Context, owner int64, now time.Time, wants []models.Want) ([]models.Job, error) {

@@ -23,7 +23,11 @@ func (r role) accepts() bool { return r != roleWorker }
 func (r role) sends() bool   { return r != roleAPI }
 
 // recordPace: at some hundred deliveries a second, PostgreSQL spends most of its time on beginning statements. See docs/adr/0033.
-const recordPace = 10 * time.Millisecond
+const recordPace = 20 * time.Millisecond
+
+// healthPace: where endpoints fail, most outcomes that are recorded have a failure among them, and each would be followed by a commit of its
+// own. See docs/adr/0035.
+const healthPace = 100 * time.Millisecond
 
 // wireDelivery makes what an instance needs to send.
 func (s *server) wireDelivery(guard *egress.Policy, own *egress.Own, address string) error {
@@ -53,6 +57,7 @@ func (s *server) wireDelivery(guard *egress.Policy, own *egress.Own, address str
 		Name:        instanceName(address),
 		MaxInFlight: c.MaxInFlight,
 		RecordPace:  recordPace,
+		HealthPace:  healthPace,
 		Now:         time.Now,
 		Logger:      s.log,
 	}

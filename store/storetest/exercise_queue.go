@@ -374,10 +374,11 @@ func exerciseRelease(w *world) {
 func exerciseBacklog(w *world) {
 	one, two, three, four := w.subscribe(), w.subscribe(), w.subscribe(), w.subscribe()
 	owner := w.register("a")
-	backlog := func() []models.ID {
-		ids, err := w.Backlog(w.Context(), w.clock.Now(), 10)
+	backlog := func(wantComing ...models.ID) []models.ID {
+		due, coming, err := w.Backlog(w.Context(), w.clock.Now(), 10)
 		require.NoError(w, err)
-		return ids
+		require.Equal(w, wantComing, coming)
+		return due
 	}
 	require.Empty(w, backlog())
 	later := w.event(two)
@@ -392,7 +393,11 @@ func exerciseBacklog(w *world) {
 	pulse, err = w.Pulse(w.Context(), w.clock.Now(), time.Hour)
 	require.NoError(w, err)
 	require.False(w, pulse.Due)
-	w.clock.Advance(time.Minute)
+	w.clock.Advance(time.Minute - models.ClaimAhead - time.Millisecond)
+	require.Empty(w, backlog())
+	w.clock.Advance(time.Millisecond)
+	require.Empty(w, backlog(two.ID))
+	w.clock.Advance(models.ClaimAhead)
 	require.Equal(w, []models.ID{two.ID}, backlog())
 }
 
@@ -404,7 +409,7 @@ func exerciseBacklogTurns(w *world) {
 	w.save(w.event(subs...))
 	seen := map[models.ID]int{}
 	for range 5 {
-		ids, err := w.Backlog(w.Context(), w.clock.Now(), 2)
+		ids, _, err := w.Backlog(w.Context(), w.clock.Now(), 2)
 		require.NoError(w, err)
 		require.Len(w, ids, 2)
 		for _, id := range ids {
