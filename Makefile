@@ -4,7 +4,7 @@ GOLANGCI  := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15
 TEMPL     := go run github.com/a-h/templ/cmd/templ@v0.3.977
 FUZZTIME  ?= 60s
 
-.PHONY: help run build generate screenshots deps test test-race test-crash test-outage test-backlog test-retention test-cluster fuzz bench bench-table lint fmt golden check up down
+.PHONY: help run build generate screenshots deps test test-race test-crash test-outage test-backlog test-retention test-cluster test-pages fuzz bench bench-table lint fmt golden check up down
 
 help: ## print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ test-retention: deps ## drop a day of 5,000,000 events beside load and print wha
 
 test-backlog: deps ## drain 1,000,000 pending deliveries on both databases and print the rate and the claims of each tenth (takes minutes)
 	TEST_BACKLOG=1000000 go test -count=1 -timeout 60m -run 'TestBacklogDrains' -v ./cmd/hookrouter
+
+test-pages: deps ## time every page beside 10,000 subscriptions and 1,000,000 deliveries on both databases (takes minutes)
+	TEST_PAGES_SUBSCRIPTIONS=10000 TEST_PAGES_DELIVERIES=1000000 go test -count=1 -timeout 60m -run 'TestPagesWithACrowd' -v ./web/webtest
 
 fuzz: ## fuzz each target for FUZZTIME (default 60s)
 	@scripts/fuzz $(FUZZTIME)

@@ -8,7 +8,7 @@ const (
 	gcPercent = 800
 	// memoryLimit is where the collector works harder instead: with very many subscriptions nine times what is alive would be a lot.
 	// It is a soft limit; nothing fails at it.
-	memoryLimit = 192 << 20
+	memoryLimit = 176 << 20
 )
 
 // tuneMemory sets the garbage collector for a server, unless the operator has said otherwise in Go's own variables.

@@ -25,5 +25,5 @@
 //
 // Read in this order: program_test.go, browser_test.go, hands_test.go, look_test.go, pages_test.go, scenes_test.go, subscriptions_test.go; traffic_test.go,
 // deliveries_test.go and events_test.go, which share a program with traffic; sandbox_test.go, keyboard_test.go, zones_test.go, https_test.go, screenshots_test.go,
-// picture_test.go.
+// picture_test.go, paint_test.go.
 package webtest
