@@ -35,8 +35,10 @@ type dialect interface {
 	foldLedger(db *gorm.DB) error
 	// ledgerRows is what the ledger is the sum of.
 	ledgerRows() string
-	// takeStatEntries takes up to most entries out of those of the statistics, for a transaction that is alone in doing so, or returns errBusy.
-	takeStatEntries(tx *gorm.DB, most int) ([]statEntry, error)
+	// statPlacesSQL lists where entries of the statistics are, up to a number of them, in the order of their subscriptions.
+	statPlacesSQL() string
+	// takeStatEntries takes out the entries at these places, for a transaction that is alone in doing so, or returns errBusy.
+	takeStatEntries(tx *gorm.DB, places []string) ([]statEntry, error)
 
 	// waitingSQL counts what waits of some subscriptions.
 	waitingSQL() string

@@ -187,7 +187,7 @@ func (s *Store) ExplainHot(
 	floor := s.floor()
 	from, to := uid(s.span().from), uid(s.span().to)
 	named := map[string]any{
-		"now": ms(now), "since": s.dialect.since(floor), "within": s.dialect.within(s.span()), "silent": s.before(now, time.Hour), "forgotten": s.before(now, deadFor),
+		"now": ms(now), "until": ms(now), "since": s.dialect.since(floor), "within": s.dialect.within(s.span()), "silent": s.before(now, time.Hour), "forgotten": s.before(now, deadFor),
 		"after": uid(models.FloorID(time.Time{})), "limit": 100,
 	}
 	plans := map[string][]string{}

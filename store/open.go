@@ -47,6 +47,7 @@ type Store struct {
 	closers                            []*sql.DB
 
 	statements atomic.Int64
+	unfolded   atomic.Int64 // outcomes recorded since the last fold
 	process    processLock
 	hints      hints
 	queueFloor atomic.Pointer[models.ID] // see floor

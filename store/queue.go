@@ -139,6 +139,7 @@ func (s *Store) Record(ctx context.Context, results []models.Result) (fenced []m
 	if len(results) == 0 {
 		return nil, nil
 	}
+	s.unfolded.Add(int64(len(results)))
 	places, err := s.dialect.record(ctx, s.record.WithContext(ctx), s.now(), results)
 	if err != nil {
 		return nil, wrap("record results", err)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"gorm.io/gorm"
@@ -50,32 +51,62 @@ func (h hourSums) of(key hourKey) *hourSum {
 	return sum
 }
 
+// foldAhead is how many entries are looked up at once, to be folded in the order of their subscriptions: so that a transaction changes few
+// hours however many subscriptions there are.
+const foldAhead = 100_000
+
 // FoldStats adds the entries written since the last time to the hours, and returns how many. It changes nothing that can be read. Any
 // number of instances may call it at once; one works, in transactions that are small, and the others leave it to that. Without it
 // statistics would become slow to read, not wrong.
 func (s *Store) FoldStats(ctx context.Context) (folded int, err error) {
+	const operation = "fold the statistics"
+	s.unfolded.Store(0)
 	pace := newPace(s.now)
 	for more := true; more; {
-		err := pace.step(ctx, func(size int) error {
-			n := 0
-			err := s.tx(ctx, func(tx *gorm.DB) error {
-				entries, err := s.dialect.takeStatEntries(tx, size)
-				if n = len(entries); err != nil || n == 0 {
-					return err
-				}
-				return s.addStatEntries(tx, entries)
-			})
-			if more = n == size; err == nil {
-				folded += n
-			}
-			return err
-		})
-		if errors.Is(err, errBusy) {
-			return folded, nil
-		}
+		places, err := s.statPlaces(ctx)
 		if err != nil {
-			return folded, wrap("fold the statistics", err)
+			return folded, wrap(operation, err)
 		}
+		more = len(places) == foldAhead
+		for len(places) > 0 {
+			err := pace.step(ctx, func(size int) error {
+				part := places[:min(size, len(places))]
+				places = places[len(part):]
+				n, err := s.foldSome(ctx, part)
+				folded += n
+				return err
+			})
+			if errors.Is(err, errBusy) {
+				return folded, nil
+			}
+			if err != nil {
+				return folded, wrap(operation, err)
+			}
+		}
+	}
+	return folded, nil
+}
+
+// UnfoldedStats is about how many outcomes this instance has recorded since it last called FoldStats.
+func (s *Store) UnfoldedStats() int { return int(s.unfolded.Load()) }
+
+// statPlaces are where up to foldAhead entries are, in the order of their subscriptions.
+func (s *Store) statPlaces(ctx context.Context) (places []string, err error) {
+	err = s.watcher(ctx).Raw(s.dialect.statPlacesSQL(), foldAhead).Scan(&places).Error
+	return places, err
+}
+
+// foldSome takes the entries at some places, or what is there by now, adds them to the hours, and returns how many.
+func (s *Store) foldSome(ctx context.Context, places []string) (folded int, err error) {
+	err = s.tx(ctx, func(tx *gorm.DB) error {
+		entries, err := s.dialect.takeStatEntries(tx, places)
+		if folded = len(entries); err != nil || folded == 0 {
+			return err
+		}
+		return s.addStatEntries(tx, entries)
+	})
+	if err != nil {
+		return 0, err
 	}
 	return folded, nil
 }
@@ -83,7 +114,15 @@ func (s *Store) FoldStats(ctx context.Context) (folded int, err error) {
 // statLock is the advisory lock under which hours are written.
 const statLock = 0x686f6f6b73746174 // "hookstat"
 
-func (postgresDialect) takeStatEntries(tx *gorm.DB, most int) ([]statEntry, error) {
+func (postgresDialect) statPlacesSQL() string {
+	return "SELECT ctid::text FROM (SELECT ctid, subscription_id FROM stat_entries LIMIT ?) e ORDER BY subscription_id"
+}
+
+func (*sqliteDialect) statPlacesSQL() string {
+	return "SELECT CAST(rowid AS TEXT) FROM (SELECT rowid, subscription_id FROM stat_entries LIMIT ?) ORDER BY subscription_id"
+}
+
+func (postgresDialect) takeStatEntries(tx *gorm.DB, places []string) ([]statEntry, error) {
 	var alone bool
 	if err := tx.Raw("SELECT pg_try_advisory_xact_lock(?)", statLock).Scan(&alone).Error; err != nil {
 		return nil, err
@@ -92,13 +131,13 @@ func (postgresDialect) takeStatEntries(tx *gorm.DB, most int) ([]statEntry, erro
 		return nil, errBusy
 	}
 	var entries []statEntry
-	err := tx.Raw("DELETE FROM stat_entries WHERE ctid = ANY (ARRAY(SELECT ctid FROM stat_entries LIMIT ?)) RETURNING *", most).Scan(&entries).Error
+	err := tx.Raw("DELETE FROM stat_entries WHERE ctid = ANY (?::text::tid[]) RETURNING *", `{"`+strings.Join(places, `","`)+`"}`).Scan(&entries).Error
 	return entries, err
 }
 
-func (*sqliteDialect) takeStatEntries(tx *gorm.DB, most int) ([]statEntry, error) {
+func (*sqliteDialect) takeStatEntries(tx *gorm.DB, places []string) ([]statEntry, error) {
 	var entries []statEntry
-	err := tx.Raw("DELETE FROM stat_entries WHERE rowid IN (SELECT rowid FROM stat_entries LIMIT ?) RETURNING *", most).Scan(&entries).Error
+	err := tx.Raw("DELETE FROM stat_entries WHERE rowid IN (SELECT value FROM json_each(?)) RETURNING *", "["+strings.Join(places, ",")+"]").Scan(&entries).Error
 	return entries, err
 }
 
@@ -109,7 +148,7 @@ func (s *Store) addStatEntries(tx *gorm.DB, entries []statEntry) error {
 		e := &entries[i]
 		for _, subject := range [...]uid{e.SubscriptionID, e.OrganizationID} {
 			sum := added.of(hourKey{models.ID(e.OrganizationID), models.ID(subject), e.Sandbox, e.Hour})
-			if err := sum.tallies.addEntry(e.Outcomes); err != nil {
+			if err := sum.tallies.addEntry(e.Outcomes, 1); err != nil {
 				return err
 			}
 			sum.last = max(sum.last, e.LastAttempt)

@@ -11,13 +11,14 @@ import (
 	"hookrouter/models"
 )
 
-// statsSQL reads hours and entries as of one moment.
+// statsSQL reads hours and entries as of one moment. Most entries are of one attempt and many of these are the same, so they are counted
+// where they are.
 const statsSQL = `
-SELECT hour, counts AS data, TRUE AS folded FROM stat_hours
+SELECT hour, counts AS data, TRUE AS folded, 1 AS times FROM stat_hours
 WHERE organization_id = @org AND @subjects AND sandbox = @sandbox AND hour >= @from AND hour < @to
 UNION ALL
-SELECT hour, outcomes, FALSE FROM stat_entries
-WHERE organization_id = @org AND @subscriptions AND sandbox = @sandbox AND hour >= @from AND hour < @to`
+SELECT hour, outcomes, FALSE, count(*) FROM stat_entries
+WHERE organization_id = @org AND @subscriptions AND sandbox = @sandbox AND hour >= @from AND hour < @to GROUP BY hour, outcomes`
 
 // Stats counts attempts by the interval in which they started, the earliest first; intervals without any are left out. Its cost is in the number
 // of hours and not of attempts.
@@ -31,6 +32,7 @@ func (s *Store) Stats(ctx context.Context, q models.StatsQuery) ([]models.StatsB
 		Hour   int64
 		Data   []byte
 		Folded bool
+		Times  int64
 	}
 	err := s.reader(ctx).Raw(statsSQL, map[string]any{
 		"org": uid(q.OrganizationID), "subjects": subjects, "subscriptions": subscriptions, "sandbox": q.Sandbox,
@@ -47,11 +49,12 @@ func (s *Store) Stats(ctx context.Context, q models.StatsQuery) ([]models.StatsB
 			sum = tallies{}
 			sums[at] = sum
 		}
-		add := sum.addEntry
 		if rows[i].Folded {
-			add = sum.addHour
+			err = sum.addHour(rows[i].Data)
+		} else {
+			err = sum.addEntry(rows[i].Data, rows[i].Times)
 		}
-		if err := add(rows[i].Data); err != nil {
+		if err != nil {
 			return nil, wrap("read statistics", err)
 		}
 	}
@@ -135,7 +138,7 @@ func (r *activityRow) addTo(a *models.Activity, place int64) error {
 		return nil
 	}
 	entry := tallies{}
-	if err := entry.addEntry(r.Outcomes); err != nil {
+	if err := entry.addEntry(r.Outcomes, 1); err != nil {
 		return err
 	}
 	attempts, succeeded := entry.sums()

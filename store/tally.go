@@ -51,13 +51,13 @@ type tallies map[tally]int64
 
 var errTallies = errors.New("statistics that can't be read")
 
-// addEntry counts what an entry has.
-func (l tallies) addEntry(outcomes []byte) error {
+// addEntry counts what an entry has, of which there are so many.
+func (l tallies) addEntry(outcomes []byte, times int64) error {
 	if len(outcomes)%tallySize != 0 {
 		return errTallies
 	}
 	for ; len(outcomes) > 0; outcomes = outcomes[tallySize:] {
-		l[tally(binary.BigEndian.Uint16(outcomes))]++
+		l[tally(binary.BigEndian.Uint16(outcomes))] += times
 	}
 	return nil
 }

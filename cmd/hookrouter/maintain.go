@@ -48,6 +48,23 @@ func (s *server) maintain(ctx context.Context) {
 // each look at them sums them up. The same run removes secrets whose rotation is over.
 const foldEvery = "@every 1m"
 
+// foldSoon is the spec of the looks whether this instance has recorded so much since that the statistics are folded before their time.
+const (
+	foldSoon = "@every 5s"
+	foldMany = 5000 // outcomes
+)
+
+// foldStats folds the statistics where there is much to fold: with thousands of subscriptions each outcome is an entry of its own, and a page that
+// shows statistics adds them up.
+func (s *server) foldStats(ctx context.Context) {
+	if s.db.UnfoldedStats() < foldMany {
+		return
+	}
+	if _, err := s.db.FoldStats(ctx); err != nil && ctx.Err() == nil {
+		s.log.WarnContext(ctx, "stats.late", "error", err)
+	}
+}
+
 // removalTime is for how long each run works on each entity that is being removed. The rest is left to the next run.
 const removalTime = 20 * time.Second
 
@@ -78,7 +95,7 @@ func (s *server) stopMaintenance(ctx context.Context) error {
 	at, cancel := context.WithCancel(ctx)
 	cancel()
 	var errs []error
-	for _, schedule := range []*delivery.Schedule{s.upkeep, s.folding, s.resending} {
+	for _, schedule := range []*delivery.Schedule{s.upkeep, s.folding, s.tallying, s.resending} {
 		if err := schedule.Stop(at); err != nil && !errors.Is(err, context.Canceled) {
 			errs = append(errs, err)
 		}

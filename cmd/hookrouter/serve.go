@@ -88,6 +88,7 @@ type server struct {
 	page       *metricsPage // nil where metrics are not served
 	upkeep     *delivery.Schedule
 	folding    *delivery.Schedule
+	tallying   *delivery.Schedule
 	resending  *delivery.Schedule
 	resender   resender
 	draining   atomic.Bool
@@ -151,6 +152,9 @@ func (s *server) wire(address string) error {
 	}
 	if s.folding, err = delivery.NewSchedule(foldEvery, time.Now(), s.log, s.fold); err != nil {
 		return fmt.Errorf("ledger: %w", err)
+	}
+	if s.tallying, err = delivery.NewSchedule(foldSoon, time.Now(), s.log, s.foldStats); err != nil {
+		return fmt.Errorf("statistics: %w", err)
 	}
 	if s.resending, err = delivery.NewSchedule(resendEvery, time.Now(), s.log, s.resend); err != nil {
 		return fmt.Errorf("jobs: %w", err)
@@ -267,6 +271,7 @@ func (s *server) start(ctx context.Context) error {
 	s.notifier.Start(parts)
 	s.upkeep.Start(parts)
 	s.folding.Start(parts)
+	s.tallying.Start(parts)
 	s.resender.known.Store(true) // those that a predecessor left
 	s.resending.Start(parts)
 	return nil
