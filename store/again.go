@@ -14,6 +14,10 @@ import (
 // replaySQL is the condition of the index of replays.
 const replaySQL = "length(replay_of) > 0"
 
+// replaysSQL are the replays of some events of an organization, by that index. The limit is no limit: it keeps the planner from taking the
+// conditions around it in, and then going through all newer deliveries by their ids.
+const replaysSQL = "(SELECT * FROM deliveries WHERE organization_id = ? AND ? AND " + replaySQL + " LIMIT 1000000000)"
+
 // askedSQL is where a row stands, for the column asked. [parseAsked] reads it.
 const askedSQL = "status || ' ' || due_at || ' ' || CASE WHEN owed THEN '1' ELSE '0' END || ' ' || reason"
 

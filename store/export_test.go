@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -298,4 +299,19 @@ func (s *Store) EnterStats(ctx context.Context, org, sub models.ID, at time.Time
 	}
 	return s.writer(ctx).Exec(`INSERT INTO stat_entries (organization_id, subscription_id, sandbox, hour, last_attempt, outcomes)
 		VALUES (?, ?, FALSE, ?, ?, ?)`, uid(org), uid(sub), hourOf(at), ms(at)*2+1, outcomes).Error
+}
+
+// ExplainReplays is the plan of an event's replays, as they are listed.
+func (s *Store) ExplainReplays(ctx context.Context, org, ref models.ID) (lines []string, err error) {
+	explain := "EXPLAIN "
+	if s.Dialect() == "sqlite" {
+		explain = "EXPLAIN QUERY PLAN "
+	}
+	var rows []map[string]any
+	err = s.reader(ctx).Raw(explain+"SELECT * FROM "+replaysSQL+" replays WHERE organization_id = ? AND id < ? ORDER BY id DESC LIMIT 50",
+		uid(org), gorm.Expr("event_ref = ?", uid(ref)), uid(org), uid(ref)).Scan(&rows).Error
+	for _, row := range rows {
+		lines = append(lines, fmt.Sprint(row["detail"], row["QUERY PLAN"]))
+	}
+	return lines, err
 }

@@ -30,9 +30,9 @@ func (s *Store) DeliveryPart(ctx context.Context, q models.DeliveryQuery, most i
 	free := q.Sandbox == nil && q.Status == "" && (q.EventName == "" || q.EventName == models.Any)
 	return part(free, q.Limit, most, "id", ids, func(floor models.ID) ([]models.Delivery, error) {
 		if floor.IsZero() {
-			return s.deliveries(ctx, q, "true")
+			return deliveries(s.reader(ctx), q)
 		}
-		return s.deliveries(ctx, q, "id >= ?", uid(floor))
+		return deliveries(s.reader(ctx).Where("id >= ?", uid(floor)), q)
 	})
 }
 

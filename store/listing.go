@@ -74,25 +74,27 @@ func (*Store) events(query *gorm.DB, q models.EventQuery) ([]*models.Event, erro
 // Deliveries lists deliveries, newest first.
 func (s *Store) Deliveries(ctx context.Context, q models.DeliveryQuery) ([]models.Delivery, error) {
 	if q.EventRef.IsZero() {
-		return s.deliveries(ctx, q, "true")
+		return deliveries(s.reader(ctx), q)
 	}
 	// An event's replays are newer than all that it had at first, which have its ref at the beginning of their ids.
 	first, last := models.DeliveryIDs(q.EventRef)
 	var list []models.Delivery
 	if q.After.IsZero() || q.After.Compare(last) > 0 {
+		replays := s.reader(ctx).Table(replaysSQL+" replays", uid(q.OrganizationID), gorm.Expr("event_ref = ?", uid(q.EventRef)))
 		var err error
-		list, err = s.deliveries(ctx, q, "id > ? AND event_ref = ? AND "+replaySQL, uid(last), uid(q.EventRef))
+		list, err = deliveries(replays, q)
 		if q.Limit -= len(list); err != nil || q.Limit <= 0 {
 			return list, err
 		}
 		q.After = models.ID{}
 	}
-	rest, err := s.deliveries(ctx, q, "id >= ? AND id <= ? AND event_ref = ?", uid(first), uid(last), uid(q.EventRef))
+	rest, err := deliveries(s.reader(ctx).Where("id >= ? AND id <= ? AND event_ref = ?", uid(first), uid(last), uid(q.EventRef)), q)
 	return append(list, rest...), err
 }
 
-func (s *Store) deliveries(ctx context.Context, q models.DeliveryQuery, which string, args ...any) ([]models.Delivery, error) {
-	query := s.reader(ctx).Where("organization_id = ?", uid(q.OrganizationID)).Where(which, args...).Order("id DESC").Limit(q.Limit)
+// deliveries lists some of those that a query has.
+func deliveries(query *gorm.DB, q models.DeliveryQuery) ([]models.Delivery, error) {
+	query = query.Where("organization_id = ?", uid(q.OrganizationID)).Order("id DESC").Limit(q.Limit)
 	query = named(query, "event_name", q.EventName)
 	query = between(query, "id", "created_at", q.From, q.To)
 	if q.Sandbox != nil {

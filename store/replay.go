@@ -95,11 +95,12 @@ func (s *Store) targets(tx *gorm.DB, e *eventRow, subs []models.ID, named bool) 
 // newest is the last delivery of an event to a subscription, zero where there is none.
 func (s *Store) newest(tx *gorm.DB, org, ref, sub models.ID) (models.ID, error) {
 	first, last := models.DeliveryIDs(ref)
-	const query = "SELECT id FROM deliveries WHERE organization_id = ? AND event_ref = ? AND subscription_id = ? AND "
 	var found []uid
-	err := tx.Raw(query+"id > ? AND "+replaySQL+" ORDER BY id DESC LIMIT 1", uid(org), uid(ref), uid(sub), uid(last)).Scan(&found).Error
+	err := tx.Raw("SELECT id FROM "+replaysSQL+" replays WHERE subscription_id = ? ORDER BY id DESC LIMIT 1",
+		uid(org), gorm.Expr("event_ref = ?", uid(ref)), uid(sub)).Scan(&found).Error
 	if err == nil && len(found) == 0 {
-		err = tx.Raw(query+"id >= ? AND id <= ?", uid(org), uid(ref), uid(sub), uid(first), uid(last)).Scan(&found).Error
+		err = tx.Raw("SELECT id FROM deliveries WHERE organization_id = ? AND event_ref = ? AND subscription_id = ? AND id >= ? AND id <= ?",
+			uid(org), uid(ref), uid(sub), uid(first), uid(last)).Scan(&found).Error
 	}
 	if err != nil || len(found) == 0 {
 		return models.ID{}, err

@@ -305,9 +305,9 @@ func (s *Store) missed(db *gorm.DB, r *models.Resend, sub *models.Subscription, 
 	_, last := models.DeliveryIDs(refs[len(refs)-1])
 	var had []uid
 	err := db.Raw(`SELECT event_ref FROM deliveries WHERE subscription_id = ? AND id >= ? AND id <= ? AND organization_id = ?
-		UNION ALL SELECT event_ref FROM deliveries WHERE organization_id = ? AND ? AND `+replaySQL+` AND subscription_id = ? AND id >= ?`,
+		UNION ALL SELECT event_ref FROM `+replaysSQL+` replays WHERE subscription_id = ?`,
 		uid(sub.ID), uid(first), uid(last), uid(r.OrganizationID),
-		uid(r.OrganizationID), s.dialect.idIn("event_ref", refs), uid(sub.ID), uid(first)).Scan(&had).Error
+		uid(r.OrganizationID), s.dialect.idIn("event_ref", refs), uid(sub.ID)).Scan(&had).Error
 	if err != nil {
 		return nil, err
 	}

@@ -69,3 +69,12 @@ func TestStatisticsGoByIndexes(t *testing.T) {
 		})
 	}
 }
+
+// TestReplaysGoByTheirIndex holds that an event's replays are not looked for among all deliveries that are newer than it. Postgres chooses by
+// what there is.
+func TestReplaysGoByTheirIndex(t *testing.T) {
+	t.Parallel()
+	lines, err := storetest.SQLite(t).ExplainReplays(t.Context(), storetest.NewID(), storetest.NewID())
+	require.NoError(t, err)
+	require.Contains(t, strings.Join(lines, "\n"), "USING INDEX deliveries_replay (organization_id=? AND event_ref=?)")
+}
