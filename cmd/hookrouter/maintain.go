@@ -56,8 +56,10 @@ const (
 
 // foldStats folds the statistics where there is much to fold: with thousands of subscriptions each outcome is an entry of its own, and a page that
 // shows statistics adds them up.
-func (s *server) foldStats(ctx context.Context) {
-	if s.db.UnfoldedStats() < foldMany {
+func (s *server) foldStats(ctx context.Context) { s.foldBeyond(ctx, foldMany) }
+
+func (s *server) foldBeyond(ctx context.Context, many int) {
+	if s.db.UnfoldedStats() < many {
 		return
 	}
 	if _, err := s.db.FoldStats(ctx); err != nil && ctx.Err() == nil {

@@ -43,7 +43,13 @@ func TestRetentionInTheProgram(t *testing.T) {
 			require.NoError(t, err)
 			return len(list)
 		}
-		(&server{db: db, log: slog.New(slog.DiscardHandler)}).fold(t.Context())
+		upkeep := &server{db: db, log: slog.New(slog.DiscardHandler)}
+		upkeep.foldBeyond(t.Context(), 3)
+		require.Equal(t, 2, db.UnfoldedStats(), "not worth it yet")
+		upkeep.foldBeyond(t.Context(), 2)
+		require.Zero(t, db.UnfoldedStats())
+		attempted(t, db, sub, time.Now())
+		upkeep.fold(t.Context())
 		left, err := db.FoldStats(t.Context())
 		require.NoError(t, err)
 		require.Zero(t, left, "it was done")

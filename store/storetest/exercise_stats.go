@@ -97,6 +97,7 @@ func exerciseStats(w *world) {
 	canceled.Attempt, canceled.Status, canceled.Reason = nil, models.StatusCanceled, models.ReasonDisabled
 	require.Empty(w, w.record(canceled), "not sent, so no attempt")
 
+	require.GreaterOrEqual(w, w.UnfoldedStats(), 299)
 	for _, when := range []string{"as entries", "folded", "folded twice"} {
 		sum := total(w.stats(w.everything(false)))
 		require.Equal(w, []int64{299, 150, 14}, []int64{sum.Attempts, sum.Succeeded, sum.GaveUp}, when)
@@ -104,6 +105,7 @@ func exerciseStats(w *world) {
 		require.Equal(w, map[models.Reason]int64{models.ReasonStatus: 149}, total(w.stats(w.everything(false, two.ID))).ByReason, when)
 		require.Greater(w, len(w.stats(w.everything(false))), 2, when)
 		w.fold()
+		require.Zero(w, w.UnfoldedStats())
 	}
 	a := owned(w.event(one), owner)
 	w.save(a)
