@@ -367,13 +367,18 @@ const (
 	mostStep  = 2000
 )
 
-// pace finds how many rows a transaction can take within stepTime, and waits after each.
+// pace finds how many rows a transaction can take within a time, from the least to the most, and waits after each for a share of the time that
+// it took.
 type pace struct {
-	now  func() time.Time
-	size int
+	now               func() time.Time
+	size, least, most int
+	time              time.Duration
+	rest              int // times as long
 }
 
-func newPace(now func() time.Time) pace { return pace{now: now, size: 100} }
+func newPace(now func() time.Time) pace {
+	return pace{now: now, size: 100, least: leastStep, most: mostStep, time: stepTime, rest: restShare}
+}
 
 func (p *pace) step(ctx context.Context, fn func(size int) error) error {
 	start := p.now()
@@ -382,12 +387,12 @@ func (p *pace) step(ctx context.Context, fn func(size int) error) error {
 	}
 	took := p.now().Sub(start)
 	switch {
-	case took < stepTime/2:
-		p.size = min(p.size*2, mostStep)
-	case took > 2*stepTime:
-		p.size = max(p.size/2, leastStep)
+	case took < p.time/2:
+		p.size = min(p.size*2, p.most)
+	case took > 2*p.time:
+		p.size = max(p.size/2, p.least)
 	}
-	return pauseFor(ctx, restShare*took)
+	return pauseFor(ctx, time.Duration(p.rest)*took)
 }
 
 // pauseFor waits, or returns ctx's error when that ends first.

@@ -55,13 +55,21 @@ func (h hourSums) of(key hourKey) *hourSum {
 // hours however many subscriptions there are.
 const foldAhead = 100_000
 
+// Steps of a fold. Most of what a small one takes is its beginning and its commit, and on a busy machine these take long whatever is between
+// them: fewer entries would not make a step short, and the fold would fall behind.
+const (
+	foldLeast = 500
+	foldMost  = 20_000
+	foldTime  = 50 * time.Millisecond
+)
+
 // FoldStats adds the entries written since the last time to the hours, and returns how many. It changes nothing that can be read. Any
 // number of instances may call it at once; one works, in transactions that are small, and the others leave it to that. Without it
 // statistics would become slow to read, not wrong.
 func (s *Store) FoldStats(ctx context.Context) (folded int, err error) {
 	const operation = "fold the statistics"
 	s.unfolded.Store(0)
-	pace := newPace(s.now)
+	pace := pace{now: s.now, size: foldLeast, least: foldLeast, most: foldMost, time: foldTime, rest: 1}
 	for more := true; more; {
 		places, err := s.statPlaces(ctx)
 		if err != nil {
