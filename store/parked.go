@@ -176,42 +176,5 @@ func (s *Store) unpark(tx *gorm.DB, owner int64, now time.Time, sub models.Condi
 	if err := s.dialect.lowerFloor(tx, s, lowest); err != nil {
 		return nil, err
 	}
-	claimed, err := withEvents(tx, s.dialect, models.ID(sub.OrganizationID), rows)
-	if err != nil {
-		return nil, err
-	}
-	return s.jobs(tx, claimed)
-}
-
-// withEvents reads the events of an organization's deliveries.
-func withEvents(tx *gorm.DB, d dialect, org models.ID, rows []deliveryRow) ([]claimedRow, error) {
-	refs := make([]models.ID, len(rows))
-	for i := range rows {
-		refs[i] = models.ID(rows[i].EventRef)
-	}
-	from, to := bounds(refs)
-	var list []eventRow
-	err := tx.Where("organization_id = ? AND ref >= ? AND ref < ?", uid(org), uid(from), uid(to)).Where(d.idIn("ref", refs)).Find(&list).Error
-	if err != nil {
-		return nil, err
-	}
-	events := make(map[uid]*eventRow, len(list))
-	for i := range list {
-		events[list[i].Ref] = &list[i]
-	}
-	claimed := make([]claimedRow, len(rows))
-	for i := range rows {
-		claimed[i] = claimedRow{Delivery: rows[i], EventMissing: true}
-		if e := events[rows[i].EventRef]; e != nil {
-			claimed[i].takeEvent(e)
-		}
-	}
-	return claimed, nil
-}
-
-// takeEvent fills in the event's part.
-func (r *claimedRow) takeEvent(e *eventRow) {
-	r.AcceptedAt, r.HappenedAt, r.Matched, r.WorkspaceID = e.AcceptedAt, e.HappenedAt, e.Matched, e.WorkspaceID
-	r.PublishedBy, r.Scope, r.EventEntity, r.EventParent, r.Data = e.PublishedBy, e.Scope, e.EntityKey, e.EntityParentKey, e.Data
-	r.EventMissing = false
+	return s.jobs(tx, rows)
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -11,30 +12,6 @@ import (
 
 	"hookrouter/models"
 )
-
-// claimedRow is a claimed delivery with its event.
-type claimedRow struct {
-	Delivery     deliveryRow `gorm:"embedded"`
-	AcceptedAt   int64
-	HappenedAt   int64
-	Matched      int
-	WorkspaceID  uid
-	PublishedBy  uid
-	Scope        string
-	EventEntity  string
-	EventParent  string
-	Data         []byte
-	EventMissing bool
-}
-
-func (r *claimedRow) event() *models.Event {
-	row := eventRow{
-		AcceptedAt: r.AcceptedAt, HappenedAt: r.HappenedAt, OrganizationID: r.Delivery.OrganizationID, Ref: r.Delivery.EventRef, ID: r.Delivery.EventID,
-		WorkspaceID: r.WorkspaceID, PublishedBy: r.PublishedBy, Matched: r.Matched, Sandbox: r.Delivery.Sandbox || models.ID(r.Delivery.EventRef).Marked(),
-		Name: r.Delivery.EventName, Scope: r.Scope, EntityKey: r.EventEntity, EntityParentKey: r.EventParent, Data: r.Data,
-	}
-	return row.model()
-}
 
 // Claim makes queued deliveries this owner's that are due, or will be within [models.ClaimAhead]: for each want up to its limit, oldest
 // due first. They are delivering from then
@@ -62,23 +39,21 @@ func (s *Store) Claim(ctx context.Context, owner int64, now time.Time, wants []m
 	return jobs, nil
 }
 
-// jobs completes claimed rows with the subscriptions they need, each read once.
-func (s *Store) jobs(tx *gorm.DB, rows []claimedRow) ([]models.Job, error) {
+// jobs completes claimed rows with the events and subscriptions they need, each read once.
+func (s *Store) jobs(tx *gorm.DB, rows []deliveryRow) ([]models.Job, error) {
 	if len(rows) == 0 {
 		return nil, nil
 	}
-	slices.SortFunc(rows, func(a, b claimedRow) int {
-		if c := bytes.Compare(a.Delivery.SubscriptionID[:], b.Delivery.SubscriptionID[:]); c != 0 {
-			return c
-		}
-		if a.Delivery.DueAt != b.Delivery.DueAt {
-			return int(min(max(a.Delivery.DueAt-b.Delivery.DueAt, -1), 1))
-		}
-		return bytes.Compare(a.Delivery.ID[:], b.Delivery.ID[:])
+	slices.SortFunc(rows, func(a, b deliveryRow) int {
+		return cmp.Or(bytes.Compare(a.SubscriptionID[:], b.SubscriptionID[:]), cmp.Compare(a.DueAt, b.DueAt), bytes.Compare(a.ID[:], b.ID[:]))
 	})
+	events, err := s.eventsOf(tx, rows)
+	if err != nil {
+		return nil, err
+	}
 	ids := make([]models.ID, 0, len(rows))
 	for i := range rows {
-		ids = append(ids, models.ID(rows[i].Delivery.SubscriptionID))
+		ids = append(ids, models.ID(rows[i].SubscriptionID))
 	}
 	list, err := s.currents(tx.Where(s.dialect.idIn("id", slices.Compact(ids))))
 	if err != nil {
@@ -96,9 +71,10 @@ func (s *Store) jobs(tx *gorm.DB, rows []claimedRow) ([]models.Job, error) {
 	jobs := make([]models.Job, 0, len(rows))
 	var lost []models.Delivery
 	for i := range rows {
-		r, d := &rows[i], &rows[i].Delivery
+		d := &rows[i]
+		event := events[eventPlace{models.ID(d.OrganizationID), models.ID(d.EventRef)}]
 		key := state{models.ID(d.SubscriptionID), d.SubscriptionVersion}
-		if r.EventMissing || current[key.id] == nil {
+		if event == nil || current[key.id] == nil {
 			lost = append(lost, d.model())
 			continue
 		}
@@ -109,9 +85,27 @@ func (s *Store) jobs(tx *gorm.DB, rows []claimedRow) ([]models.Job, error) {
 			}
 			states[key] = matched
 		}
-		jobs = append(jobs, models.Job{Delivery: d.model(), Event: r.event(), Matched: matched, Current: current[key.id]})
+		jobs = append(jobs, models.Job{Delivery: d.model(), Event: event, Matched: matched, Current: current[key.id]})
 	}
 	return jobs, s.giveUp(tx, lost)
+}
+
+// eventsOf reads the events of deliveries, each once.
+func (s *Store) eventsOf(tx *gorm.DB, rows []deliveryRow) (map[eventPlace]*models.Event, error) {
+	events := make(map[eventPlace]*models.Event, len(rows))
+	var places []eventPlace
+	for i := range rows {
+		p := eventPlace{models.ID(rows[i].OrganizationID), models.ID(rows[i].EventRef)}
+		if _, ok := events[p]; !ok {
+			events[p] = nil
+			places = append(places, p)
+		}
+	}
+	list, err := s.dialect.eventsAt(tx, places)
+	for i := range list {
+		events[eventPlace{models.ID(list[i].OrganizationID), models.ID(list[i].Ref)}] = list[i].model()
+	}
+	return events, err
 }
 
 // giveUp ends deliveries whose event or subscription is no longer there. Failure policy: they fail and are logged, because an error

@@ -153,7 +153,7 @@ func (m *model) claimSome(t *rapid.T) {
 	limit := rapid.IntRange(1, 4).Draw(t, "limit")
 	owner := rapid.SampledFrom(m.owners).Draw(t, "owner")
 	now := m.clock.Now()
-	due := slices.DeleteFunc(m.waiting(sub.ID), func(d *models.Delivery) bool { return d.DueAt.After(now) })
+	due := slices.DeleteFunc(m.waiting(sub.ID), func(d *models.Delivery) bool { return d.DueAt.After(now.Add(models.ClaimAhead)) })
 	slices.SortFunc(due, func(a, b *models.Delivery) int {
 		if c := a.DueAt.Compare(b.DueAt); c != 0 {
 			return c

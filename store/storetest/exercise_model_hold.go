@@ -111,14 +111,18 @@ func (m *model) probeOne(t *rapid.T) {
 	}
 	require.True(t, s.Suspended())
 	require.Equal(t, !c.ProbeAt.After(now) && len(m.parkedOf(s)) > 0, c.Parked)
-	jobs, err := m.ClaimProbe(m.Context(), owner, now, c, now.Add(2*time.Minute))
+	next := now.Add(2 * time.Minute)
+	if !next.After(c.ProbeAt) {
+		next = c.ProbeAt.Add(2 * time.Minute) // instances know by the time of the next one that somebody has this one
+	}
+	jobs, err := m.ClaimProbe(m.Context(), owner, now, c, next)
 	require.NoError(t, err)
 	m.unparked(s, owner, 1, jobs)
 	if len(jobs) == 0 {
 		return
 	}
 	require.True(t, jobs[0].Probe)
-	again, err := m.ClaimProbe(m.Context(), owner, now, c, now.Add(2*time.Minute)) // an instance that saw the same
+	again, err := m.ClaimProbe(m.Context(), owner, now, c, next) // an instance that saw the same
 	require.NoError(t, err)
 	require.Empty(t, again)
 }

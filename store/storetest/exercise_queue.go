@@ -99,9 +99,7 @@ func exerciseJob(w *world) {
 		want.Status, want.Owner, want.UpdatedAt = models.StatusDelivering, owner, now
 		require.Equal(w, want, jobs[i].Delivery)
 		require.Equal(w, want, w.delivery(want.ID))
-		event := a.Event
-		event.Revision = models.RevisionUnknown // a job does not need it
-		require.Equal(w, &event, jobs[i].Event)
+		require.Equal(w, &a.Event, jobs[i].Event)
 		require.Equal(w, sub, jobs[i].Matched)
 		require.Equal(w, next, jobs[i].Current)
 	}
