@@ -104,19 +104,31 @@ func (l *auditList) filters() []string {
 
 func (l *auditList) filtered() bool { return len(l.given) > 0 }
 
-// query is the filters and the place, for the page and for the API.
-func (l *auditList) query(after string) string {
+// at is the address of a place in the list as it is filtered.
+func (l *auditList) at(after string) string {
 	q := url.Values{}
 	for name, value := range l.given {
-		q.Set(name, value)
+		q[name] = []string{value}
 	}
 	if after != "" {
-		q.Set("after", after)
+		q["after"] = []string{after}
 	}
-	if len(q) == 0 {
-		return ""
+	return addressOf(l.path, q)
+}
+
+// callOf is at for the API.
+func (l *auditList) callOf(after string) string {
+	q := url.Values{}
+	for name, value := range l.given {
+		if name == "from" || name == "to" {
+			value = timeForAPI(value)
+		}
+		q[name] = []string{value}
 	}
-	return "?" + q.Encode()
+	if after != "" {
+		q["after"] = []string{after}
+	}
+	return addressOf(l.call, q)
 }
 
 func (s *site) showAudit(v *view) error {
@@ -137,7 +149,7 @@ func (v *view) auditPage(l *auditList) error {
 	}
 	after := asked.Get("after")
 	if after != "" {
-		l.first = l.path + l.query("")
+		l.first = l.at("")
 	}
 	var page struct {
 		Meta struct {
@@ -145,7 +157,7 @@ func (v *view) auditPage(l *auditList) error {
 		} `json:"meta"`
 		Data []auditLine `json:"data"`
 	}
-	err := v.get(l.call+l.query(after), &page)
+	err := v.get(l.callOf(after), &page)
 	if r, ok := errors.AsType[*refusal](err); ok && r.Status == http.StatusBadRequest {
 		l.faults = faultsOf(err)
 	}
@@ -157,7 +169,7 @@ func (v *view) auditPage(l *auditList) error {
 	}
 	l.lines = page.Data
 	if page.Meta.NextCursor != nil {
-		l.next = l.path + l.query(*page.Meta.NextCursor)
+		l.next = l.at(*page.Meta.NextCursor)
 	}
 	return v.render("Audit log", auditPage(v, l))
 }

@@ -18,6 +18,9 @@ function ago(then, now) {
   return "now";
 }
 
+// Tabs that do not fit scroll; where one is must be seen.
+for (const tab of document.querySelectorAll(".tabs [aria-current]")) tab.scrollIntoView({ block: "nearest", inline: "center", behavior: "instant" });
+
 function tellTimes(scope = document) {
   const now = Date.now();
   for (const el of scope.querySelectorAll("time[data-relative]")) {
