@@ -90,6 +90,7 @@ type auditList struct {
 	lines       []auditLine
 	first, next string
 	given       map[string]string
+	names       map[string]string // of the organizations that the lines are about
 	faults      faults
 }
 
@@ -168,11 +169,39 @@ func (v *view) auditPage(l *auditList) error {
 		return err
 	}
 	l.lines = page.Data
+	if l.everybody {
+		if err := v.nameOrganizations(l); err != nil {
+			return err
+		}
+	}
 	if page.Meta.NextCursor != nil {
 		l.next = l.at(*page.Meta.NextCursor)
 	}
 	return v.render("Audit log", auditPage(v, l))
 }
+
+// nameOrganizations reads the names of those that the lines are about, each once: at most as many as there are lines on a page.
+func (v *view) nameOrganizations(l *auditList) error {
+	l.names = map[string]string{}
+	for _, e := range l.lines {
+		if e.OrganizationID == nil || l.names[*e.OrganizationID] != "" {
+			continue
+		}
+		id, err := models.ParseID(*e.OrganizationID)
+		if err != nil {
+			continue
+		}
+		o, err := v.Store.Organization(v.r.Context(), id)
+		if err != nil && models.CodeOf(err) != models.CodeNotFound {
+			return err
+		}
+		l.names[*e.OrganizationID] = o.Name
+	}
+	return nil
+}
+
+// organization is its name, or its id where there is none of that name any more.
+func (l *auditList) organization(id string) string { return orWords(l.names[id], id) }
 
 func auditActors() []ui.Choice {
 	return []ui.Choice{
