@@ -15,8 +15,10 @@ func (p *program) company() {
 	p.api(http.StatusCreated, http.MethodPost, "/v3/workspaces", map[string]any{"name": "Lyon"}, &lyon)
 	erp := p.subscribe("http://127.0.0.1:9/erp", "ERP", map[string]any{"subscribed_events": []string{"signature_request.done"}, "auto_retry": false})
 	for _, e := range []struct{ name, workspace, entity string }{
-		{"signature_request.activated", lyon.ID, "contract/2026-117"}, {"signer.notified", paris.ID, "contract/2026-118"},
-		{"signer.done", paris.ID, "contract/2026-118"}, {"signature_request.done", paris.ID, "contract/2026-118"},
+		{"signature_request.activated", lyon.ID, "contract/2026-117"},
+		{"signer.notified", paris.ID, "contract/2026-118"},
+		{"signer.done", paris.ID, "contract/2026-118"},
+		{"signature_request.done", paris.ID, "contract/2026-118"},
 	} {
 		p.api(http.StatusAccepted, http.MethodPost, "/v3/events", map[string]any{
 			"event_name": e.name, "workspace_id": e.workspace, "entity_key": e.entity, "scope": "public_api",

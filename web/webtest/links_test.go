@@ -1,10 +1,12 @@
 package webtest
 
 import (
+	"fmt"
 	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -227,5 +229,39 @@ func TestNoDeadEnds(t *testing.T) {
 		empty.from("/developers/")
 		require.True(t, empty.reached["GET /developers/catalogue/types/{name}"], "what everybody has is there")
 		require.False(t, empty.reached["GET /developers/subscriptions/{id}"])
+	}
+}
+
+// TestOrganizationsByThePage reads the operator's list where it does not fit on a page, and searches in all of it.
+func TestOrganizationsByThePage(t *testing.T) {
+	t.Parallel()
+	p := newProgram(t)
+	for n := range 60 {
+		p.as(adminToken, http.StatusCreated, http.MethodPost, "/admin/v1/organizations", map[string]any{"name": fmt.Sprintf("customer %02d", n)}, nil)
+	}
+	v := newVisitor(t, p)
+	require.Equal(t, http.StatusSeeOther, v.status(http.MethodPost, "/developers/operator/sign-in", url.Values{"credential": {adminToken}}))
+	_, first := v.send(http.MethodGet, "/developers/operator", nil)
+	require.Contains(t, first, "customer 00")
+	require.NotContains(t, first, "customer 50", "a page has 50")
+	found := regexp.MustCompile(`href="(/developers/operator\?after=[^"]+)"`).FindStringSubmatch(first)
+	require.Len(t, found, 2, "there is a next page")
+	_, second := v.send(http.MethodGet, found[1], nil)
+	require.Contains(t, second, "customer 59")
+	require.Contains(t, second, "First page")
+	require.NotContains(t, second, "customer 00")
+	require.NotContains(t, second, "Next page")
+	_, found59 := v.send(http.MethodGet, "/developers/operator?q=MER+59", nil)
+	require.Contains(t, found59, "customer 59")
+	require.NotContains(t, found59, "customer 58")
+	_, none := v.send(http.MethodGet, "/developers/operator?q=nobody", nil)
+	require.Contains(t, none, "Nothing matches")
+
+	// The audit log takes times as its fields send them and as the API has them.
+	for _, from := range []string{"2026-05-04T10:00", "2026-05-04T10:00:00Z"} {
+		a, page := v.send(http.MethodGet, "/developers/operator/audit?from="+from, nil)
+		require.Equal(t, http.StatusOK, a.status)
+		require.Contains(t, page, "from=2026-05-04T10%3A00%3A00Z", "the call has the API's form")
+		require.Regexp(t, `value="2026-05-04T10:00(:00)?"`, page, "the field has its own")
 	}
 }
