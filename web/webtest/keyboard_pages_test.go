@@ -12,15 +12,17 @@ import (
 )
 
 // recordStops notes what gets the focus from now on, and what should: everything on the page that can be used, in the order in which it
-// is read. "!" stands before what does not show that it has the focus.
+// is read. "!" stands before what does not show that it has the focus. What a stream replaces while it has the focus gets it back, which
+// is the same stop.
 const recordStops = `(() => {
 	const name = (e) => e.tagName + " " + (e.id || e.getAttribute("href") || e.name || "") + " " + (e.value && e.tagName === "BUTTON" ? e.value : "") + (e.innerText ?? "").trim().slice(0, 40);
 	window.due = [...document.querySelectorAll("a[href], button, input, select, textarea, summary, [tabindex='0']")]
-		.filter((e) => e.tabIndex >= 0 && !e.disabled && e.type !== "hidden" && e.checkVisibility({visibilityProperty: true})).map(name);
+		.filter((e) => e.tabIndex >= 0 && !e.disabled && e.type !== "hidden" && e.checkVisibility({visibilityProperty: true})).map(name).filter((stop, i, all) => stop !== all[i - 1]);
 	window.stops = [];
 	addEventListener("focusin", (ev) => {
 		const s = getComputedStyle(ev.target);
-		window.stops.push((s.outlineStyle !== "none" && parseFloat(s.outlineWidth) >= 1 ? "" : "!") + name(ev.target));
+		const stop = (s.outlineStyle !== "none" && parseFloat(s.outlineWidth) >= 1 ? "" : "!") + name(ev.target);
+		if (stop !== window.stops.at(-1)) window.stops.push(stop);
 	});
 	return true;
 })()`
