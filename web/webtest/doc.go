@@ -20,10 +20,11 @@
 //
 // Every page has a line in pages_test.go, where all pages are visited with hostile content in them; what an author adds tests for is what a
 // page does. links_test.go follows every link and form: a page that nothing leads to, a dead end, or an action without its call fails there.
+// keyboard_pages_test.go goes through pages with Tab alone, and company_test.go is a part of the scene that is no test.
 //
 // -screenshots DIR takes pictures of the pages instead of testing them: make screenshots.
 //
 // Read in this order: program_test.go, browser_test.go, hands_test.go, look_test.go, pages_test.go, scenes_test.go, subscriptions_test.go; traffic_test.go,
-// deliveries_test.go and events_test.go, which share a program with traffic; sandbox_test.go, links_test.go, company_test.go, keyboard_test.go, keyboard_pages_test.go, zones_test.go, https_test.go, screenshots_test.go,
+// deliveries_test.go and events_test.go, which share a program with traffic; sandbox_test.go, keyboard_test.go, zones_test.go, https_test.go, screenshots_test.go,
 // picture_test.go.
 package webtest
