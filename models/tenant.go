@@ -29,6 +29,13 @@ func ValidOrganizationName(name string) bool {
 		!strings.ContainsFunc(name, unicode.IsControl)
 }
 
+// OrganizationQuery selects a page of all organizations, which are ordered by name.
+type OrganizationQuery struct {
+	Text  string // in the name, whatever its case, or the whole id; "" for all
+	After string // the name to go on after, "" from the first
+	Limit int
+}
+
 // Workspace is a part of an organization that events can belong to.
 type Workspace struct {
 	ID             ID

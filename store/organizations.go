@@ -35,6 +35,28 @@ func (s *Store) Organizations(ctx context.Context) ([]models.Organization, error
 	return list, nil
 }
 
+// OrganizationPage lists a part of the organizations by name.
+func (s *Store) OrganizationPage(ctx context.Context, q models.OrganizationQuery) ([]models.Organization, error) {
+	query := s.reader(ctx).Order("name").Limit(q.Limit)
+	if id, err := models.ParseID(q.Text); err == nil {
+		query = query.Where("id = ?", uid(id))
+	} else if q.Text != "" {
+		query = query.Where(`lower(name) LIKE ? ESCAPE '\'`, containingText(q.Text))
+	}
+	if q.After != "" {
+		query = query.Where("name > ?", q.After)
+	}
+	var rows []organizationRow
+	if err := query.Find(&rows).Error; err != nil {
+		return nil, wrap("list organizations", err)
+	}
+	list := make([]models.Organization, len(rows))
+	for i, r := range rows {
+		list[i] = r.model()
+	}
+	return list, nil
+}
+
 // Organization reads one organization; the code is not_found when there is none.
 func (s *Store) Organization(ctx context.Context, id models.ID) (models.Organization, error) {
 	var row organizationRow

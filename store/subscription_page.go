@@ -98,7 +98,12 @@ func containing(query *gorm.DB, text string) *gorm.DB {
 	if id, err := models.ParseID(strings.TrimSpace(text)); err == nil {
 		return query.Where("id = ?", uid(id))
 	}
-	like := "%" + strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`).Replace(strings.ToLower(text)) + "%"
+	like := containingText(text)
 	return query.Where(`lower(endpoint) LIKE ? ESCAPE '\' OR lower(coalesce(description, '')) LIKE ? ESCAPE '\' OR events LIKE ? ESCAPE '\'`,
 		like, like, like)
+}
+
+// containingText is a pattern of LIKE, with \ as its escape, for what has a text in it once it is in lower case.
+func containingText(text string) string {
+	return "%" + strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`).Replace(strings.ToLower(text)) + "%"
 }

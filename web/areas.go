@@ -78,11 +78,17 @@ func (s *site) page(a area, r route) http.Handler {
 }
 
 // Pages is the patterns of all that can be read, for the tests that visit each.
-func Pages() []string {
+func Pages() []string { return patterns("GET ") }
+
+// Actions is the patterns of all that a form may be sent to, for the test that follows every link and form.
+func Actions() []string { return patterns("POST ") }
+
+// patterns is those that begin with a method.
+func patterns(method string) []string {
 	var list []string
 	for _, a := range new(site).areas() {
 		for _, r := range a.routes {
-			if strings.HasPrefix(r.pattern, "GET ") {
+			if strings.HasPrefix(r.pattern, method) {
 				list = append(list, r.pattern)
 			}
 		}

@@ -90,6 +90,7 @@ type auditList struct {
 	lines       []auditLine
 	first, next string
 	given       map[string]string
+	names       map[string]string // of the organizations that the lines are about
 	faults      faults
 }
 
@@ -104,19 +105,31 @@ func (l *auditList) filters() []string {
 
 func (l *auditList) filtered() bool { return len(l.given) > 0 }
 
-// query is the filters and the place, for the page and for the API.
-func (l *auditList) query(after string) string {
+// at is the address of a place in the list as it is filtered.
+func (l *auditList) at(after string) string {
 	q := url.Values{}
 	for name, value := range l.given {
-		q.Set(name, value)
+		q[name] = []string{value}
 	}
 	if after != "" {
-		q.Set("after", after)
+		q["after"] = []string{after}
 	}
-	if len(q) == 0 {
-		return ""
+	return addressOf(l.path, q)
+}
+
+// callOf is at for the API.
+func (l *auditList) callOf(after string) string {
+	q := url.Values{}
+	for name, value := range l.given {
+		if name == "from" || name == "to" {
+			value = timeForAPI(value)
+		}
+		q[name] = []string{value}
 	}
-	return "?" + q.Encode()
+	if after != "" {
+		q["after"] = []string{after}
+	}
+	return addressOf(l.call, q)
 }
 
 func (s *site) showAudit(v *view) error {
@@ -137,7 +150,7 @@ func (v *view) auditPage(l *auditList) error {
 	}
 	after := asked.Get("after")
 	if after != "" {
-		l.first = l.path + l.query("")
+		l.first = l.at("")
 	}
 	var page struct {
 		Meta struct {
@@ -145,7 +158,7 @@ func (v *view) auditPage(l *auditList) error {
 		} `json:"meta"`
 		Data []auditLine `json:"data"`
 	}
-	err := v.get(l.call+l.query(after), &page)
+	err := v.get(l.callOf(after), &page)
 	if r, ok := errors.AsType[*refusal](err); ok && r.Status == http.StatusBadRequest {
 		l.faults = faultsOf(err)
 	}
@@ -156,11 +169,39 @@ func (v *view) auditPage(l *auditList) error {
 		return err
 	}
 	l.lines = page.Data
+	if l.everybody {
+		if err := v.nameOrganizations(l); err != nil {
+			return err
+		}
+	}
 	if page.Meta.NextCursor != nil {
-		l.next = l.path + l.query(*page.Meta.NextCursor)
+		l.next = l.at(*page.Meta.NextCursor)
 	}
 	return v.render("Audit log", auditPage(v, l))
 }
+
+// nameOrganizations reads the names of those that the lines are about, each once: at most as many as there are lines on a page.
+func (v *view) nameOrganizations(l *auditList) error {
+	l.names = map[string]string{}
+	for _, e := range l.lines {
+		if e.OrganizationID == nil || l.names[*e.OrganizationID] != "" {
+			continue
+		}
+		id, err := models.ParseID(*e.OrganizationID)
+		if err != nil {
+			continue
+		}
+		o, err := v.Store.Organization(v.r.Context(), id)
+		if err != nil && models.CodeOf(err) != models.CodeNotFound {
+			return err
+		}
+		l.names[*e.OrganizationID] = o.Name
+	}
+	return nil
+}
+
+// organization is its name, or its id where there is none of that name any more.
+func (l *auditList) organization(id string) string { return orWords(l.names[id], id) }
 
 func auditActors() []ui.Choice {
 	return []ui.Choice{

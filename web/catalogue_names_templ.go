@@ -101,7 +101,7 @@ func scopesPage(v *view, n *names) templ.Component {
 						return templ_7745c5c3_Err
 					}
 				}
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 6, "</td><td>")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 6, "</td><td data-label=\"\">")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -151,7 +151,7 @@ func scopesPage(v *view, n *names) templ.Component {
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
-					templ_7745c5c3_Err = ui.Input(ui.Field{Name: "description", Label: "Description", Value: n.value(s.Name, "description", s.Description), Error: n.fault(s.Name, "description"), Attrs: templ.Attributes{"maxlength": "256", "id": "d-" + s.Name}}).Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = ui.Input(ui.Field{Name: "description", ID: "description-of-" + s.Name, Label: "Description", Value: n.value(s.Name, "description", s.Description), Error: n.fault(s.Name, "description"), Attrs: templ.Attributes{"maxlength": "256"}}).Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
@@ -372,7 +372,7 @@ func workspacesPage(v *view, n *names) templ.Component {
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
-					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 28, "</code></span></span></th><td>")
+					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 28, "</code></span></span></th><td data-label=\"\">")
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
@@ -417,7 +417,7 @@ func workspacesPage(v *view, n *names) templ.Component {
 						if templ_7745c5c3_Err != nil {
 							return templ_7745c5c3_Err
 						}
-						templ_7745c5c3_Err = ui.Input(ui.Field{Name: "name", Label: "Name", Value: n.value(w.ID, "name", w.Name), Required: true, Error: n.fault(w.ID, "name"), Attrs: templ.Attributes{"maxlength": "128"}}).Render(ctx, templ_7745c5c3_Buffer)
+						templ_7745c5c3_Err = ui.Input(ui.Field{Name: "name", ID: "name-of-" + w.ID, Label: "Name", Value: n.value(w.ID, "name", w.Name), Required: true, Error: n.fault(w.ID, "name"), Attrs: templ.Attributes{"maxlength": "128"}}).Render(ctx, templ_7745c5c3_Buffer)
 						if templ_7745c5c3_Err != nil {
 							return templ_7745c5c3_Err
 						}

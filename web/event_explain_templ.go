@@ -291,7 +291,7 @@ func explainRows(v *view, x *explained) templ.Component {
 						return templ_7745c5c3_Err
 					}
 					for i, says := range r.verdicts() {
-						var templ_7745c5c3_Var13 = []any{templ.KV("agrees", says == agrees)}
+						var templ_7745c5c3_Var13 = []any{templ.KV("agrees", says != refuses)}
 						templ_7745c5c3_Err = templ.RenderCSSItems(ctx, templ_7745c5c3_Buffer, templ_7745c5c3_Var13...)
 						if templ_7745c5c3_Err != nil {
 							return templ_7745c5c3_Err
@@ -327,7 +327,7 @@ func explainRows(v *view, x *explained) templ.Component {
 							return templ_7745c5c3_Err
 						}
 						if says == unasked {
-							templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 21, "<span class=\"soft small\">not asked</span>")
+							templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 21, "<span class=\"soft\" title=\"not asked\"><span aria-hidden=\"true\">–</span><span class=\"unseen\">not asked</span></span>")
 							if templ_7745c5c3_Err != nil {
 								return templ_7745c5c3_Err
 							}

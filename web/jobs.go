@@ -80,7 +80,7 @@ func (j *job) about() string {
 	case j.Kind == models.ResendBackfill:
 		b.WriteString("Events that the subscription matches and never got")
 	case j.Status != nil:
-		b.WriteString("Deliveries that are " + strings.ToLower(statusWord(*j.Status)))
+		b.WriteString("Deliveries that " + statusClause(*j.Status))
 	default:
 		b.WriteString("Deliveries")
 	}
@@ -88,6 +88,24 @@ func (j *job) about() string {
 		b.WriteString(", named " + *j.EventName)
 	}
 	return b.String()
+}
+
+// statusClause is a status as the end of a sentence about deliveries.
+func statusClause(s models.DeliveryStatus) string {
+	switch s {
+	case models.StatusDelivered:
+		return "arrived"
+	case models.StatusFailed:
+		return "failed"
+	case models.StatusRetrying:
+		return "are being retried"
+	case models.StatusParked:
+		return "are parked"
+	case models.StatusCanceled:
+		return "were canceled"
+	case models.StatusPending, models.StatusDelivering: // no job is about them
+	}
+	return "are " + string(s)
 }
 
 func (v *view) job() (*job, error) {
@@ -238,15 +256,12 @@ func (f *jobForm) call(dry bool) ui.Call {
 	return callJSON(http.MethodPost, "/v3/deliveries/retry", body)
 }
 
-// instantOf is a time for the API. What is none goes as it was typed, so that the API says what is wrong with it.
+// instantOf is a time for the API, nil for none.
 func instantOf(s string) any {
 	if s == "" {
 		return nil
 	}
-	if t := inputTime(s); !t.IsZero() {
-		return t.Format(time.RFC3339)
-	}
-	return s
+	return timeForAPI(s)
 }
 
 // startJob starts it, or, by the other button, says first what it would be about.

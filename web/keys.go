@@ -80,6 +80,14 @@ func (k *keyring) body() map[string]any {
 	return body
 }
 
+// nameField is the id of the field for the name: on the page of an organization there is another name.
+func (k *keyring) nameField() string {
+	if k.path == keysPath {
+		return "name"
+	}
+	return "key-name"
+}
+
 func newKeyring(path, call string) *keyring {
 	return &keyring{path: path, call: call, role: string(models.RoleManager), environment: string(models.Production)}
 }

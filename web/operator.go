@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -68,17 +69,20 @@ func (f *organizationForm) read(v *view) {
 	f.name, f.quota = strings.TrimSpace(v.form.Get("name")), strings.TrimSpace(v.form.Get("subscription_quota"))
 }
 
-// organizationsShown is how many of them are on a page. The surface has them all in one answer.
-const organizationsShown = 100
+// organizationsEach is how many of them are on a page.
+const organizationsEach = 50
 
 // organizationPage is a part of the list.
 type organizationPage struct {
 	lines       []organization
 	text        string
-	total       int
+	call        ui.Call
 	first, next string
 	form        *organizationForm
 }
+
+// none reports whether there are no organizations at all.
+func (p *organizationPage) none() bool { return len(p.lines) == 0 && p.text == "" && p.first == "" }
 
 // operatorHome lists the organizations.
 func (s *site) operatorHome(v *view) error {
@@ -86,43 +90,18 @@ func (s *site) operatorHome(v *view) error {
 }
 
 func (v *view) organizationsPage(status int, f *organizationForm) error {
-	var list struct{ Data []organization }
-	if err := v.get(organizationsCall, &list); err != nil {
+	given := v.r.URL.Query()
+	p := &organizationPage{text: searchText(given.Get("q")), form: f}
+	q := url.Values{"limit": {strconv.Itoa(organizationsEach)}}
+	set(q, "q", p.text)
+	set(q, "after", given.Get("after"))
+	p.call = ui.Call{Method: http.MethodGet, Path: addressOf(organizationsCall, q)}
+	var page apiPage[organization]
+	if err := v.do(p.call, &page); err != nil {
 		return err
 	}
-	given := v.r.URL.Query()
-	p := &organizationPage{text: searchText(given.Get("q")), total: len(list.Data), form: f}
-	from, err := strconv.Atoi(given.Get("from"))
-	if err != nil || from < 0 {
-		from = 0
-	}
-	address := func(from int) string {
-		q := map[string][]string{}
-		if p.text != "" {
-			q["q"] = []string{p.text}
-		}
-		if from > 0 {
-			q["from"] = []string{strconv.Itoa(from)}
-		}
-		return addressOf(operatorPath, q)
-	}
-	wanted, seen := strings.ToLower(p.text), 0
-	for _, o := range list.Data {
-		if !strings.Contains(strings.ToLower(o.Name+" "+o.ID), wanted) {
-			continue
-		}
-		if seen++; seen <= from {
-			continue
-		}
-		if len(p.lines) == organizationsShown {
-			p.next = address(from + organizationsShown)
-			break
-		}
-		p.lines = append(p.lines, o)
-	}
-	if from > 0 {
-		p.first = address(0)
-	}
+	p.lines = page.Data
+	p.first, p.next = page.pages(operatorPath, given)
 	return v.renderAs(status, "Organizations", operatorPage(v, p))
 }
 

@@ -66,7 +66,7 @@ func (i *instance) state() ui.State {
 }
 
 func (i *instance) silent() string {
-	return ui.Duration(time.Duration(i.Silent * float64(time.Second)))
+	return strconv.Itoa(int(i.Silent)) + " s"
 }
 
 func (s *site) showInstances(v *view) error {
@@ -94,7 +94,7 @@ const late = 30 * time.Second
 func (q *queue) state() ui.State {
 	switch {
 	case q.OldestDueAt == nil:
-		return ui.State{Word: "Nothing waits", Tone: ui.Good}
+		return ui.State{Word: "Nothing is due", Tone: ui.Good}
 	case q.DatabaseTime.Sub(*q.OldestDueAt) > late:
 		return ui.State{Word: "Behind", Tone: ui.Bad}
 	}

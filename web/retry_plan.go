@@ -53,7 +53,7 @@ type planForm struct {
 // query is the form as the API takes it.
 func (f *planForm) query() string {
 	q := url.Values{}
-	for name, value := range map[string]string{"failing_for": f.failingFor, "from": f.from, "failing_with": f.failingWith, "retry_after": f.retryAfter} {
+	for name, value := range map[string]string{"failing_for": f.failingFor, "from": timeForAPI(f.from), "failing_with": f.failingWith, "retry_after": f.retryAfter} {
 		if value != "" {
 			q.Set(name, value)
 		}

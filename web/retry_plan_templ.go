@@ -59,7 +59,7 @@ func retryPlanPage(v *view, a *aboutSubscription, f *planForm, p *retryPlan) tem
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = ui.Input(ui.Field{Name: "from", Label: "From", Value: f.from, Error: f.faults["from"], Hint: "Such as 2026-05-04T10:00:00Z. Empty is now.", Mono: true}).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = ui.Input(ui.Field{Name: "from", Label: "From, in UTC", Type: "datetime-local", Value: timeField(f.from), Error: f.faults["from"], Hint: "Now where empty."}).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"hookrouter/models"
@@ -147,7 +148,7 @@ func (s *statistics) figures() []ui.Figure {
 	latency := ui.Figure{Label: "Response time, median", Value: "–"}
 	if t.Latency != nil {
 		latency.Value = millis(t.Latency.P50)
-		latency.Note = "p90 " + millis(t.Latency.P90) + " · p95 " + millis(t.Latency.P95) + " · p99 " + millis(t.Latency.P99)
+		latency.Note = "p90 " + unbroken(millis(t.Latency.P90)) + " · p95 " + unbroken(millis(t.Latency.P95)) + " · p99 " + unbroken(millis(t.Latency.P99))
 	}
 	return []ui.Figure{{Label: "Attempts", Value: count(t.Attempts), Note: count(t.Succeeded) + " succeeded"}, rate, gaveUp, latency}
 }
@@ -200,3 +201,6 @@ func atMost(n int64, capped bool) string {
 	}
 	return count(n)
 }
+
+// unbroken is a text that stays on one line.
+func unbroken(s string) string { return strings.ReplaceAll(s, " ", "\u00a0") }

@@ -217,11 +217,11 @@ func missedPage(v *view, a *aboutSubscription, f *missedForm) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = ui.Input(ui.Field{Name: "from", Label: "Since (UTC)", Value: f.from, Type: "datetime-local", Required: true, Error: f.faults["from"]}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.Input(ui.Field{Name: "from", Label: "From, in UTC", Value: f.from, Type: "datetime-local", Required: true, Error: f.faults["from"]}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = ui.Input(ui.Field{Name: "to", Label: "Until (UTC)", Value: f.to, Type: "datetime-local", Error: f.faults["to"], Hint: "Now where empty."}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.Input(ui.Field{Name: "to", Label: "Before, in UTC", Value: f.to, Type: "datetime-local", Error: f.faults["to"], Hint: "Now where empty."}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -229,7 +229,7 @@ func missedPage(v *view, a *aboutSubscription, f *missedForm) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = ui.Input(ui.Field{Name: "rate_per_second", Label: "Pace: how many a second", Value: f.rate, Error: f.faults["rate_per_second"], Hint: "1 to 1000; 50 where empty.", Attrs: templ.Attributes{"inputmode": "numeric"}}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.Input(ui.Field{Name: "rate_per_second", Label: "Pace, a second", Value: f.rate, Error: f.faults["rate_per_second"], Hint: "1 to 1000; 50 where empty.", Attrs: templ.Attributes{"inputmode": "numeric"}}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

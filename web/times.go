@@ -63,6 +63,22 @@ func inputTime(s string) time.Time {
 	return time.Time{}
 }
 
+// timeField is a time of an address as a datetime-local input takes it: links may have it as the API does.
+func timeField(s string) string {
+	if t, err := time.Parse(time.RFC3339, s); err == nil {
+		return t.UTC().Format(inputLayout + ":05")
+	}
+	return s
+}
+
+// timeForAPI is what such an input sends, as the API takes it. What is none goes as it is, so that the API says what is wrong with it.
+func timeForAPI(s string) string {
+	if t := inputTime(s); !t.IsZero() {
+		return t.Format(time.RFC3339)
+	}
+	return s
+}
+
 func (f timeFilter) put(q url.Values) {
 	set(q, "within", f.within)
 	set(q, "from", f.from)

@@ -16,7 +16,7 @@ import (
 // Store is the database as this package needs it. Implemented by *store.Store.
 type Store interface {
 	CreateOrganization(ctx context.Context, o models.Organization) error
-	Organizations(ctx context.Context) ([]models.Organization, error)
+	OrganizationPage(ctx context.Context, q models.OrganizationQuery) ([]models.Organization, error)
 	Organization(ctx context.Context, id models.ID) (models.Organization, error)
 	UpdateOrganization(ctx context.Context, id models.ID, change func(*models.Organization) error) (models.Organization, error)
 	CreateKey(ctx context.Context, k models.APIKey) error
@@ -95,7 +95,7 @@ func (a *admin) routes() []handlers.Route {
 	}
 }
 
-// list is how lists are answered. They have one page: what an operator has of organizations and keys fits into it.
+// list is how lists of one page are answered: what there is of it fits into that.
 type list[T any] struct {
 	Meta struct {
 		NextCursor *string `json:"next_cursor"`

@@ -51,8 +51,13 @@ func (m *memory) CreateOrganization(_ context.Context, o models.Organization) er
 	return m.fault
 }
 
-func (m *memory) Organizations(context.Context) ([]models.Organization, error) {
-	return m.orgs, m.fault
+func (m *memory) OrganizationPage(_ context.Context, q models.OrganizationQuery) (out []models.Organization, _ error) {
+	for _, o := range slices.SortedFunc(slices.Values(m.orgs), func(a, b models.Organization) int { return strings.Compare(a.Name, b.Name) }) {
+		if o.Name > q.After && strings.Contains(o.Name, q.Text) && len(out) < q.Limit {
+			out = append(out, o)
+		}
+	}
+	return out, m.fault
 }
 
 func (m *memory) find(id models.ID) (*models.Organization, error) {
@@ -254,6 +259,17 @@ func TestOrganizations(t *testing.T) {
 	require.Nil(t, w.call("PATCH", path, `{"subscription_quota":null}`, 200)["subscription_quota"])
 	require.Equal(t, 7.0, w.call("POST", "/organizations", `{"name":"Other","subscription_quota":7}`, 201)["subscription_quota"])
 	require.Len(t, w.call("GET", "/organizations", "", 200)["data"], 2)
+
+	first := w.call("GET", "/organizations?limit=1", "", 200)
+	require.Equal(t, "Acme Ltd", first["data"].([]any)[0].(map[string]any)["name"])
+	next := first["meta"].(map[string]any)["next_cursor"].(string)
+	last := w.call("GET", "/organizations?limit=1&after="+next, "", 200)
+	require.Equal(t, "Other", last["data"].([]any)[0].(map[string]any)["name"])
+	require.Nil(t, last["meta"].(map[string]any)["next_cursor"])
+	require.Len(t, w.call("GET", "/organizations?q=Acme", "", 200)["data"], 1)
+	for _, query := range []string{"limit=0", "limit=101", "q=", "q=%00", "after=x", "q=Acme&after=" + next, "name=Acme"} {
+		w.call("GET", "/organizations?"+query, "", 400)
+	}
 
 	for body, names := range map[string][]string{
 		`{}`: {"name"}, `{"name":1,"subscription_quota":"x"}`: {"name", "subscription_quota"}, `{"name":"","subscription_quota":-1}`: {"name", "subscription_quota"},

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"context"
 	"net/http"
 
 	"github.com/gin-gonic/gin"
@@ -23,13 +24,12 @@ func showOrganization(o models.Organization) organizationOutput {
 	return organizationOutput{ID: o.ID, Name: o.Name, CreatedAt: handlers.Seconds(o.CreatedAt), SubscriptionQuota: o.SubscriptionQuota}
 }
 
+// listOrganizations answers a page of the organizations by name: of all, or with q of those that have it in their name or as their id.
 func (a *admin) listOrganizations(c *gin.Context) error {
-	all, err := a.Store.Organizations(c.Request.Context())
-	if err != nil {
-		return err
+	find := func(ctx context.Context, text, after string, limit int) ([]models.Organization, error) {
+		return a.Store.OrganizationPage(ctx, models.OrganizationQuery{Text: text, After: after, Limit: limit})
 	}
-	writeList(c, all, showOrganization)
-	return nil
+	return handlers.ListByName(c, "organizations", find, func(o models.Organization) string { return o.Name }, showOrganization)
 }
 
 func (a *admin) createOrganization(c *gin.Context) error {

@@ -14,6 +14,7 @@ import (
 func tenantTests() []exercise {
 	return []exercise{
 		{"organizations", exerciseOrganizations},
+		{"a page of organizations", exerciseOrganizationPage},
 		{"workspaces", exerciseWorkspaces},
 		{"a workspace that subscriptions name stays", exerciseNamedWorkspace},
 		{"keys", exerciseKeys},
@@ -22,6 +23,48 @@ func tenantTests() []exercise {
 		{"parallel hits are all counted", exerciseParallelHits},
 		{"parallel hits stay within the limit", exerciseParallelLimit},
 	}
+}
+
+func exerciseOrganizationPage(w *world) {
+	ctx := w.Context()
+	ids := map[string]models.ID{w.org.Name: w.org.ID}
+	for _, name := range []string{"Nordwind 100%", "atelier_blanc", "atelier blanc", "nordwind", "zeta"} {
+		ids[name] = NewID()
+		require.NoError(w, w.CreateOrganization(ctx, models.Organization{ID: ids[name], Name: name, CreatedAt: w.clock.Now()}))
+	}
+	names := func(q models.OrganizationQuery) (list []string) {
+		found, err := w.OrganizationPage(ctx, q)
+		require.NoError(w, err)
+		for _, o := range found {
+			require.Equal(w, ids[o.Name], o.ID)
+			list = append(list, o.Name)
+		}
+		return list
+	}
+	whole, err := w.Organizations(ctx)
+	require.NoError(w, err)
+	var all, paged []string
+	for _, o := range whole {
+		all = append(all, o.Name)
+	}
+	require.Len(w, all, len(ids))
+	after := ""
+	for {
+		page := names(models.OrganizationQuery{After: after, Limit: 2})
+		if len(page) == 0 {
+			break
+		}
+		paged, after = append(paged, page...), page[len(page)-1]
+	}
+	require.Equal(w, all, paged, "pages are the list in its order, nothing twice and nothing left out")
+
+	for text, want := range map[string][]string{
+		"NORDWIND": {"Nordwind 100%", "nordwind"}, "100%": {"Nordwind 100%"}, "r_b": {"atelier_blanc"}, "%": {"Nordwind 100%"}, `\`: nil,
+		ids["zeta"].String(): {"zeta"}, NewID().String(): nil,
+	} {
+		require.ElementsMatch(w, want, names(models.OrganizationQuery{Text: text, Limit: 10}), text)
+	}
+	require.Len(w, names(models.OrganizationQuery{Text: "nordwind", After: names(models.OrganizationQuery{Text: "nordwind", Limit: 1})[0], Limit: 10}), 1)
 }
 
 func exerciseOrganizations(w *world) {

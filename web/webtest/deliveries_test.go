@@ -142,7 +142,7 @@ func (b *browser) walkJobs(w *traffic) {
 	b.click(`form[action$="/cancel"] button`)
 	b.see("Canceled. What it had put in the queue is still sent.")
 	b.open("/developers/jobs")
-	b.see("Deliveries that are failed")
+	b.see("Deliveries that failed")
 	b.look()
 }
 

@@ -19,7 +19,8 @@
 // elsewhere. program.api calls the API, to prepare data. Without Chromium the tests fail and say how to install it.
 //
 // Every page has a line in pages_test.go, where all pages are visited with hostile content in them; what an author adds tests for is what a
-// page does.
+// page does. links_test.go follows every link and form: a page that nothing leads to, a dead end, or an action without its call fails there.
+// keyboard_pages_test.go goes through pages with Tab alone, and company_test.go is a part of the scene that is no test.
 //
 // -screenshots DIR takes pictures of the pages instead of testing them: make screenshots.
 //

@@ -153,6 +153,7 @@ func demoScene(t *testing.T, p *program) map[string]string {
 	t.Helper()
 	places := map[string]string{"typed": "signer.done"}
 	ids := seed(t, p)
+	p.company()
 	places["subscription"] = ids[0]
 	places["delivery"] = p.attempted(ids[0])
 	p.api(http.StatusCreated, http.MethodPost, "/v3/event_types", map[string]any{

@@ -18,6 +18,12 @@ function ago(then, now) {
   return "now";
 }
 
+// Tabs that do not fit scroll; where one is has to be seen.
+for (const tab of document.querySelectorAll(".tabs [aria-current]")) {
+  const row = tab.parentElement;
+  row.scrollLeft = tab.offsetLeft - row.offsetLeft - (row.clientWidth - tab.offsetWidth) / 2;
+}
+
 function tellTimes(scope = document) {
   const now = Date.now();
   for (const el of scope.querySelectorAll("time[data-relative]")) {
