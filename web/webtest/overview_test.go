@@ -86,7 +86,6 @@ func TestOverviewAndLogs(t *testing.T) {
 
 	b.open("/developers/subscriptions")
 	require.Equal(t, "0 delivered, 2 failed", ask(b, chromedp.Evaluate[string](`document.querySelector("a[href$='`+id+`']").closest("tr").querySelector(".spark").getAttribute("aria-label")`)))
-	b.look()
 	b.open("/developers/subscriptions?state=disabled")
 	b.see("Billing")
 	require.NotContains(t, b.text(), "CRM")
@@ -96,7 +95,6 @@ func TestOverviewAndLogs(t *testing.T) {
 	// The logs: what failed, what was sent and what came back, and once more.
 	b.open("/developers/subscriptions/" + id + "/logs")
 	b.see("500")
-	b.look()
 	b.click(`.segments a[href*="delivered"]`)
 	b.see("Nothing matches")
 	b.click(`.segments a[href*="failed"]`)
@@ -108,7 +106,6 @@ func TestOverviewAndLogs(t *testing.T) {
 	b.see("X-Yousign-Signature-256")
 	b.see("document.title = 'taken'")
 	require.NotEqual(t, "taken", ask(b, chromedp.Evaluate[string]("document.title")))
-	b.look()
 	call := ask(b, chromedp.Evaluate[string](`location.pathname.split("/").pop()`))
 	b.open("/developers/subscriptions/" + id + "/logs?q=" + call)
 	b.see(call)
@@ -121,13 +118,11 @@ func TestOverviewAndLogs(t *testing.T) {
 
 	// What was missed is counted, then sent.
 	b.open("/developers/subscriptions/" + id + "/missed")
-	b.look()
 	b.click(`button[value="count"]`)
 	b.see("1 would be sent")
 	b.click(`button[value="send"]`)
 	b.see("It has begun.")
 	b.await(`document.querySelector("main .badge").innerText.includes("Done")`, "the job does not end")
-	b.look()
 	b.open("/developers/subscriptions/" + id + "/missed")
 	b.fill(`[name="rate_per_second"]`, "none")
 	b.click(`button[value="count"]`)
@@ -139,7 +134,6 @@ func TestOverviewAndLogs(t *testing.T) {
 	p.publish("signature_request.done")
 	b.open("/developers/subscriptions/" + id)
 	b.see("2 until now")
-	b.look()
 	b.click(`form[action$="/resume"] button`)
 	b.see("All that was parked is on its way")
 	b.at("/developers/subscriptions/" + id + "?parked=2")
