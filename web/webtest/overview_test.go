@@ -128,16 +128,6 @@ func TestOverviewAndLogs(t *testing.T) {
 	b.click(`button[value="count"]`)
 	b.shown("#rate_per_second-error")
 
-	// What is parked leaves by itself once it is resumed, and one sees it go.
-	p.api(http.StatusOK, http.MethodPost, "/v3/webhooks/"+id+"/suspend", nil, nil)
-	p.publish("signature_request.done")
-	p.publish("signature_request.done")
-	b.open("/developers/subscriptions/" + id)
-	b.see("2 until now")
-	b.click(`form[action$="/resume"] button`)
-	b.see("All that was parked is on its way")
-	b.at("/developers/subscriptions/" + id + "?parked=2")
-
 	// What is opened stays open when the preview comes in again.
 	b.open("/developers/subscriptions/" + id + "/edit")
 	b.shown("#preview .big-number")

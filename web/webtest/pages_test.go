@@ -87,7 +87,7 @@ var pages = []page{
 
 // elsewhere is what is read and is no page of its own, with the test that covers it.
 var elsewhere = map[string]string{
-	"GET /developers/subscriptions/{id}/live":       "TestSubscriptionFromEmptyToDeleted",
+	"GET /developers/subscriptions/{id}/live":       "TestFromCreatedToDeleted",
 	"GET /developers/try/{id}/{inbox}/live":         "TestFirstWebhook",
 	"GET /developers/sandbox/scenarios/{name}/live": "TestSandboxFromEmptyToSigned",
 	"GET /developers/sandbox/inboxes/{id}/live":     "TestSandboxFromEmptyToSigned",
