@@ -148,7 +148,7 @@ func walkWithoutScripts(t *testing.T, w *traffic) {
 	t.Helper()
 	b := startBrowser(t, w.program)
 	b.scripts(false)
-	b.signIn()
+	b.signInByForm()
 	b.open("/developers/deliveries")
 	b.put("#status", "failed")
 	b.click("main form button.button")

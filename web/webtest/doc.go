@@ -7,7 +7,7 @@
 // # To write a test
 //
 //	b := startBrowser(t, newProgram(t))      // a window with nothing in it of other tests
-//	b.signIn()                               // with the development key
+//	b.signIn()                               // with the development key; no page is open yet
 //	b.open("/developers/subscriptions")
 //	b.click(`a[href$="/new"]`)
 //	b.fill("#endpoint", "https://hooks.example.com/")

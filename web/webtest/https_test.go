@@ -34,7 +34,7 @@ func TestBehindHTTPS(t *testing.T) {
 	b := startBrowser(t, &program{t: t, base: front.URL, key: p.key})
 	b.do(order(security.SetIgnoreCertificateErrors, security.SetIgnoreCertificateErrorsParams{Ignore: true}))
 	t.Cleanup(func() { b.do(order(security.SetIgnoreCertificateErrors, security.SetIgnoreCertificateErrorsParams{})) })
-	b.signIn()
+	b.signInByForm()
 	b.signInOperator()
 	b.open("/developers/subscriptions")
 	b.see("No subscriptions yet")

@@ -75,6 +75,7 @@ func TestOverviewAndLogs(t *testing.T) {
 
 	b := startBrowser(t, p)
 	b.signIn()
+	b.open("/developers/")
 	b.see("Every attempt of the last three hours failed: 2.")
 	for _, text := range []string{"2 deliveries failed for good", "Secret in rotation", "Never called", "Billing", "Success rate", "Answered an error"} {
 		b.see(text)

@@ -191,6 +191,7 @@ func TestTheQuicklySignLog(t *testing.T) {
 	p.packs(endpoint, "pack-two")
 	b := startBrowser(t, p)
 	b.signIn()
+	b.open("/developers/")
 	b.click(`nav a[href="/developers/quicklysign/logs"]`)
 	b.await(`document.querySelectorAll("tbody tr").length === 8`, "two entries for each of four calls")
 	rows := ask(b, chromedp.Evaluate[[]string](`[...document.querySelectorAll("tbody tr")].map((r) => r.innerText)`))

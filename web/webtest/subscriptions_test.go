@@ -23,7 +23,7 @@ func TestWithoutScripts(t *testing.T) {
 	endpoint := receiver(t)
 	b := startBrowser(t, p)
 	b.scripts(false)
-	b.signIn()
+	b.signInByForm()
 	b.click(`form[action="/developers/try"] button`)
 	b.shown("#try-signature")
 	b.open("/developers/subscriptions/new")
