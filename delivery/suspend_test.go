@@ -68,10 +68,14 @@ func TestDecideWhileSuspended(t *testing.T) {
 	require.Equal(t, models.StatusRetrying, Decide(probed, once, late, DefaultPolicy(), noon, 0).Status, "its first counted attempt")
 }
 
-// eventsPerSecond of the outage, 50 where the whole run is wanted; see make test-outage.
+// eventsPerSecond of the outage, 50 where the whole run is wanted; see make test-outage. Under the race detector half as many run at the
+// same time as without it, in the same way.
 func eventsPerSecond(t *testing.T) int {
 	t.Helper()
 	text := os.Getenv("TEST_OUTAGE_EVENTS")
+	if text == "" && raceEnabled {
+		return 1
+	}
 	if text == "" {
 		return 2
 	}

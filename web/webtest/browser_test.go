@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/url"
 	"os/exec"
 	"strings"
 	"sync"
@@ -11,7 +13,6 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto"
-	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
@@ -32,13 +33,15 @@ var chromium = sync.OnceValues(func() (context.Context, error) {
 		return nil, fmt.Errorf("the tests of the pages need Chromium (Debian: chromium); make deps installs it: %w", err)
 	}
 	ctx, stop := chromedp.NewExecAllocator(context.Background(), chromedp.ExecPath(path), chromedp.Headless, chromedp.Flag("hide-scrollbars", true), chromedp.Flag("disable-gpu", true),
-		chromedp.Flag("disable-dev-shm-usage", true), chromedp.Flag("force-color-profile", "srgb"), chromedp.Flag("font-render-hinting", "none"))
+		chromedp.Flag("disable-dev-shm-usage", true), chromedp.Flag("force-color-profile", "srgb"), chromedp.Flag("font-render-hinting", "none"),
+		// It would start a process for a page of another site after each one that is opened, and there is no other site.
+		chromedp.Flag("disable-features", "SpareRendererForSitePerProcess"))
 	ctx, cancel := chromedp.NewContext(ctx)
 	stopChromium = func() { cancel(); stop() }
 	return ctx, chromedp.Do(ctx)
 })
 
-// browser is a window of its own, with nothing in it of other tests.
+// browser is a window with nothing in it of other tests.
 type browser struct {
 	t   *testing.T
 	p   *program
@@ -50,25 +53,11 @@ type browser struct {
 
 func startBrowser(t *testing.T, p *program) *browser {
 	t.Helper()
-	parent, err := chromium()
-	require.NoError(t, err)
-	ctx, cancel := chromedp.NewContext(parent, chromedp.WithNewBrowserContext())
-	t.Cleanup(cancel)
-	b := &browser{t: t, p: p, ctx: ctx}
-	require.NoError(t, chromedp.Listen(ctx, b.watch))
-	b.do(chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
-		for _, enable := range []func() error{
-			func() error { _, err := cdp.Call(ctx, t, network.Enable, network.EnableParams{}); return err },
-			func() error { _, err := cdp.Call(ctx, t, log.Enable, cdp.Empty{}); return err },
-			func() error { _, err := cdp.Call(ctx, t, runtime.Enable, cdp.Empty{}); return err },
-		} {
-			if err := enable(); err != nil {
-				return err
-			}
-		}
-		return nil
-	}))
+	w := openWindow(t)
+	b := &browser{t: t, p: p, ctx: w.ctx}
+	w.reader.Store(b)
 	t.Cleanup(func() {
+		w.giveBack(t, b)
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		if len(b.faults) > 0 {
@@ -137,13 +126,21 @@ func (b *browser) open(path string) {
 	b.do(chromedp.Navigate(b.p.base + path))
 }
 
-// signIn signs in with the program's key, by the form.
-func (b *browser) signIn() { b.t.Helper(); b.signInWith(b.p.key) }
+// signIn gives the window the cookie of somebody who signed in with the program's key. It opens no page.
+func (b *browser) signIn() {
+	b.t.Helper()
+	v := newVisitor(b.t, b.p)
+	signed, _ := v.send(http.MethodPost, "/developers/sign-in", url.Values{"credential": {b.p.key}})
+	require.Len(b.t, signed.cookies, 1)
+	cookie := signed.cookies[0]
+	b.do(order(network.SetCookie, network.SetCookieParams{Name: cookie.Name, Value: cookie.Value, URL: b.p.base, HTTPOnly: &yes, SameSite: network.CookieSameSiteLax}))
+}
 
-func (b *browser) signInWith(key string) {
+// signInByForm does it by hand, and is at the first page then.
+func (b *browser) signInByForm() {
 	b.t.Helper()
 	b.open("/developers/sign-in")
-	b.fill("#credential", key)
+	b.fill("#credential", b.p.key)
 	b.click("button.button--main")
 	b.shown(".shell")
 }
@@ -190,19 +187,13 @@ func (b *browser) size(width, height int64) {
 // scheme makes the system prefer "light" or "dark".
 func (b *browser) scheme(name string) {
 	b.t.Helper()
-	b.do(chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
-		_, err := cdp.Call(ctx, t, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
-			Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: name}, {Name: "prefers-reduced-motion", Value: "reduce"}},
-		})
-		return err
+	b.do(order(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: name}, {Name: "prefers-reduced-motion", Value: "reduce"}},
 	}))
 }
 
 // scripts switches JavaScript on or off for the pages that are opened from then on.
 func (b *browser) scripts(on bool) {
 	b.t.Helper()
-	b.do(chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
-		_, err := cdp.Call(ctx, t, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: !on})
-		return err
-	}))
+	b.do(order(emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: !on}))
 }

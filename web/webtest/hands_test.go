@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
@@ -65,16 +64,14 @@ func (b *browser) try(what, body string, answers ...string) string {
 	return last
 }
 
-// until waits until something holds.
+// until waits until something holds. It asks ever less often: what five walks ask for takes the time of what they wait for.
 func (b *browser) until(holds func(context.Context) bool, otherwise func() string) {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx, patience)
 	defer cancel()
-	next := time.NewTicker(20 * time.Millisecond)
-	defer next.Stop()
-	for !holds(ctx) {
+	for pause := 10 * time.Millisecond; !holds(ctx); pause = min(pause*3/2, 150*time.Millisecond) {
 		select {
-		case <-next.C:
+		case <-time.After(pause):
 		case <-ctx.Done():
 			b.t.Fatalf("%s, at %s:\n%s", otherwise(), b.path(), b.text())
 		}
@@ -107,10 +104,7 @@ func (b *browser) fill(selector, text string) {
 
 // insert types a text where the focus is.
 func insert(text string) chromedp.Action[chromedp.Void] {
-	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
-		_, err := cdp.Call(ctx, t, input.InsertText, input.InsertTextParams{Text: text})
-		return err
-	})
+	return order(input.InsertText, input.InsertTextParams{Text: text})
 }
 
 // put sets the value of a field at once: of a list that one chooses from, of many lines, or what its type would not let one type.

@@ -1,7 +1,6 @@
 package webtest
 
 import (
-	"context"
 	"io"
 	"log"
 	"net/http"
@@ -10,7 +9,6 @@ import (
 	"net/url"
 	"testing"
 
-	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/security"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
@@ -34,11 +32,9 @@ func TestBehindHTTPS(t *testing.T) {
 	require.NoError(t, err)
 
 	b := startBrowser(t, &program{t: t, base: front.URL, key: p.key})
-	b.do(chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
-		_, err := cdp.Call(ctx, t, security.SetIgnoreCertificateErrors, security.SetIgnoreCertificateErrorsParams{Ignore: true})
-		return err
-	}))
-	b.signIn()
+	b.do(order(security.SetIgnoreCertificateErrors, security.SetIgnoreCertificateErrorsParams{Ignore: true}))
+	t.Cleanup(func() { b.do(order(security.SetIgnoreCertificateErrors, security.SetIgnoreCertificateErrorsParams{})) })
+	b.signInByForm()
 	b.signInOperator()
 	b.open("/developers/subscriptions")
 	b.see("No subscriptions yet")

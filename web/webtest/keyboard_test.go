@@ -1,6 +1,8 @@
 package webtest
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/chromedp/chromedp"
@@ -14,15 +16,16 @@ func (b *browser) press(key string, options ...chromedp.KeyOption) {
 	b.do(chromedp.KeyEvent(key, options...))
 }
 
-// focus is what has the focus: its address, name or text; "!" follows where nobody could see that it has.
-func (b *browser) focus() string {
+// focus is what has the focus: its address, name or text; "!" follows where nobody could see that it has. It begins with "* " where that is
+// what a selector names.
+func (b *browser) focus(selector string) string {
 	b.t.Helper()
-	return ask(b, chromedp.Evaluate[string](`(() => {
+	return ask(b, chromedp.Evaluate[string](fmt.Sprintf(`(() => {
 		const e = document.activeElement, s = getComputedStyle(e), r = e.getBoundingClientRect();
 		const seen = r.width > 0 && r.height > 0 && r.bottom > 0 && r.top < innerHeight && s.outlineStyle !== "none" && parseFloat(s.outlineWidth) >= 1;
-		return (e.getAttribute("href") ?? e.name ?? "").replace(location.origin, "") + " " + (e.value && e.tagName === "BUTTON" ? e.value : e.innerText ?? "").trim().split("\n")[0] +
+		return (%q && e.matches(%[1]q) ? "* " : "") + (e.getAttribute("href") ?? e.name ?? "").replace(location.origin, "") + " " + (e.value && e.tagName === "BUTTON" ? e.value : e.innerText ?? "").trim().split("\n")[0] +
 			(e === document.body || seen ? "" : "!");
-	})()`))
+	})()`, selector)))
 }
 
 // tab presses Tab until what has the focus is as a selector says. All that is passed has to show that it has the focus.
@@ -31,10 +34,10 @@ func (b *browser) tab(selector string) {
 	var passed []string
 	for range 150 {
 		b.press(kb.Tab)
-		at := b.focus()
+		at := b.focus(selector)
 		passed = append(passed, at)
 		require.NotRegexp(b.t, "!$", at, "the focus can't be seen at %s", b.path())
-		if ask(b, chromedp.Evaluate[bool](`document.activeElement.matches(`+"`"+selector+"`"+`)`)) {
+		if strings.HasPrefix(at, "* ") {
 			return
 		}
 	}
@@ -54,7 +57,7 @@ func TestByKeyboardAlone(t *testing.T) {
 	b.at("/developers/")
 
 	b.press(kb.Tab)
-	require.Equal(t, "#main To the content", b.focus(), "the first stop leads past the navigation")
+	require.Equal(t, "#main To the content", b.focus(""), "the first stop leads past the navigation")
 	b.press(kb.Enter)
 	b.await(`document.activeElement.id === "main"`, "it leads to the content")
 	b.press(kb.Tab)

@@ -27,11 +27,11 @@ func (b *browser) look() {
 	b.audit("light", `{type: "tag", values: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}`)
 	b.scheme("dark")
 	b.audit("dark", `{type: "rule", values: ["color-contrast"]}`)
-	b.scheme("light")
 	b.size(phoneWidth, phoneHeight)
 	wide := ask(b, chromedp.Evaluate[int64]("document.documentElement.scrollWidth"))
 	require.LessOrEqual(b.t, wide, int64(phoneWidth), "%s scrolls sideways on a phone", b.path())
 	b.audit("phone", `{type: "rule", values: ["target-size", "scrollable-region-focusable"]}`)
+	b.scheme("light")
 	b.size(deskWidth, deskHeight)
 }
 

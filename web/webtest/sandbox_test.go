@@ -46,7 +46,6 @@ func TestSandboxFromEmptyToSigned(t *testing.T) {
 	b.click(`form[action$="/step"] button`)
 	b.see("Step 1 was published.")
 	b.await(`document.querySelector("tbody tr .sent .badge")?.innerText === "Retrying"`, "the delivery to the inbox does not show up")
-	b.look()
 	b.click(`form[action$="/step"] button`)
 	b.see("Step 2 was published.")
 	b.await(`document.querySelectorAll("tbody tr")[1].querySelector(".sent .badge")?.innerText === "Delivered"`, "the second step is not delivered")
@@ -54,7 +53,6 @@ func TestSandboxFromEmptyToSigned(t *testing.T) {
 	watcher.see("Signature valid")
 	watcher.see(`"event_name": "signer.notified"`)
 	require.NotEmpty(t, ask(watcher, chromedp.Evaluate[string](`document.querySelector('.arrived a[href^="/developers/deliveries/"]').innerText`)))
-	watcher.look()
 
 	// All at once, by a form without scripts.
 	b.scripts(false)
@@ -193,6 +191,7 @@ func TestTheQuicklySignLog(t *testing.T) {
 	p.packs(endpoint, "pack-two")
 	b := startBrowser(t, p)
 	b.signIn()
+	b.open("/developers/")
 	b.click(`nav a[href="/developers/quicklysign/logs"]`)
 	b.await(`document.querySelectorAll("tbody tr").length === 8`, "two entries for each of four calls")
 	rows := ask(b, chromedp.Evaluate[[]string](`[...document.querySelectorAll("tbody tr")].map((r) => r.innerText)`))

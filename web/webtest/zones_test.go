@@ -1,22 +1,17 @@
 package webtest
 
 import (
-	"context"
 	"testing"
 
-	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 )
 
-// zone makes the reader's system be in a time zone.
+// zone makes the reader's system be in a time zone; "" is that of the machine.
 func (b *browser) zone(name string) {
 	b.t.Helper()
-	b.do(chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
-		_, err := cdp.Call(ctx, t, emulation.SetTimezoneOverride, emulation.SetTimezoneOverrideParams{TimezoneID: name})
-		return err
-	}))
+	b.do(order(emulation.SetTimezoneOverride, emulation.SetTimezoneOverrideParams{TimezoneID: name}))
 }
 
 // TestTimesAreOfTheReadersZone reads the same instants in two zones, and without scripts in UTC, which the page says.

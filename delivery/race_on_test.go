@@ -1,0 +1,6 @@
+//go:build race
+
+package delivery
+
+// raceEnabled scales the long simulations down where the race detector slows them.
+const raceEnabled = true
