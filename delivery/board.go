@@ -89,9 +89,16 @@ func (b *board) push(j models.Job) {
 	l := b.lane(j.Delivery.SubscriptionID)
 	b.apply(l, j.Current)
 	l.learn(len(j.Event.Data))
-	l.queue[classOf(&j.Delivery)].push(j)
+	c := classOf(&j.Delivery)
+	l.queue[c].push(j)
+	// What is claimed may be due before what was claimed ahead of its time.
+	if c == retries && l.queue[c].settle(dueBefore) {
+		l.early = false // it was said of another
+	}
 	b.stand(l)
 }
+
+func dueBefore(a, b *models.Job) bool { return a.Delivery.DueAt.Before(b.Delivery.DueAt) }
 
 // stand puts the lane in line for each class in which it has something it may send.
 func (b *board) stand(l *lane) {
