@@ -16,9 +16,9 @@ import (
 // slowReports are conditions of a database that takes its time to count failures.
 type slowReports struct {
 	*outageStore
-	takes time.Duration
 
 	lock     sync.Mutex
+	takes    time.Duration
 	running  int // statements
 	most     int // at a time
 	contexts []string
@@ -29,8 +29,9 @@ func (s *slowReports) ReportHealth(ctx context.Context, now time.Time, reports [
 	s.running++
 	s.most = max(s.most, s.running)
 	s.contexts = append(s.contexts, fmt.Sprint(ctx))
+	takes := s.takes
 	s.lock.Unlock()
-	pause(ctx, s.takes)
+	pause(ctx, takes)
 	s.lock.Lock()
 	s.running--
 	s.lock.Unlock()
@@ -73,12 +74,14 @@ func TestHealthLeavesNothingBehind(t *testing.T) {
 func TestHealthWaitsForASlowDatabase(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w, id, s := slowly(t, 2*time.Second)
+		const takes = 2 * time.Second
+		w, id, s := slowly(t, takes)
 		for range 50 {
 			go w.observeFailure(t, id)
 			pause(t.Context(), w.d.o.HealthPace/2)
 		}
-		pause(t.Context(), 3*s.takes)
+		pause(t.Context(), 3*takes)
+		synctest.Wait()
 		require.LessOrEqual(t, s.most, 2, "one of who came first, and one of the pace")
 		require.Equal(t, 50, w.q.condition(id).Failures)
 		w.d.health.flush(t.Context())
@@ -92,10 +95,14 @@ func TestHealthIsFlushedInTime(t *testing.T) {
 		w, id, s := slowly(t, 0)
 		w.observeFailure(t, id)
 		w.observeFailure(t, id)
+		s.lock.Lock()
 		s.takes = time.Minute
+		s.lock.Unlock()
 		pause(t.Context(), w.d.o.HealthPace)
 		synctest.Wait()
+		s.lock.Lock()
 		require.Equal(t, 1, s.running)
+		s.lock.Unlock()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		start := time.Now()
@@ -108,13 +115,15 @@ func TestHealthIsFlushedInTime(t *testing.T) {
 func TestASuccessBesideTheCountOfFailures(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w, id, s := slowly(t, time.Second)
+		const takes = time.Second
+		w, id, _ := slowly(t, takes)
 		go w.observeFailure(t, id)
-		pause(t.Context(), s.takes/2)
+		pause(t.Context(), takes/2)
 		w.d.health.observe(t.Context(), []models.Result{{
 			Delivery: models.Delivery{ID: models.ID{0xd}, SubscriptionID: id}, Status: models.StatusDelivered, Attempt: &models.Attempt{Success: true},
 		}}, nil)
-		pause(t.Context(), 3*s.takes)
+		pause(t.Context(), 3*takes)
+		synctest.Wait()
 		require.Zero(t, w.q.condition(id).Failures)
 		w.d.health.flush(t.Context())
 	})
