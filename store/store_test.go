@@ -108,7 +108,7 @@ func TestPlans(t *testing.T) {
 		return strings.Join(lines, "\n")
 	}
 	id := storetest.NewID()
-	named := map[string]any{"since": gorm.Expr("true"), "within": gorm.Expr("true"), "after": id[:], "now": 1, "limit": 10, "silent": 1, "forgotten": 1}
+	named := map[string]any{"since": gorm.Expr("true"), "within": gorm.Expr("true"), "after": id[:], "now": 1, "until": 1, "limit": 10, "silent": 1, "forgotten": 1}
 	for name, c := range map[string]struct{ plan, index string }{
 		"backlog": {plan(store.BacklogSQL, named), "deliveries_queue"},
 		"pulse":   {plan(store.PulseSQL, named), "deliveries_due"},
