@@ -91,14 +91,17 @@ func (b *board) push(j models.Job) {
 	l.learn(len(j.Event.Data))
 	c := classOf(&j.Delivery)
 	l.queue[c].push(j)
-	// What is claimed may be due before what was claimed ahead of its time.
-	if c == retries && l.queue[c].settle(dueBefore) {
+	if c == retries && l.queue[c].settle(b.goesBefore) {
 		l.early = false // it was said of another
 	}
 	b.stand(l)
 }
 
-func dueBefore(a, b *models.Job) bool { return a.Delivery.DueAt.Before(b.Delivery.DueAt) }
+// goesBefore reports whether a retry goes before one that came first: only past what was claimed ahead of its time and is due after it. What is
+// due goes as it came, so that a drain, which brings the oldest of all, does not hold up what failed while it lasts.
+func (b *board) goesBefore(j, first *models.Job) bool {
+	return first.Delivery.DueAt.After(b.now) && j.Delivery.DueAt.Before(first.Delivery.DueAt)
+}
 
 // stand puts the lane in line for each class in which it has something it may send.
 func (b *board) stand(l *lane) {

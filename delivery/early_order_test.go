@@ -48,6 +48,23 @@ func TestWhatIsNotDueHoldsUpNothing(t *testing.T) {
 	}
 }
 
+// What is due goes as it came, however old: a drain does not hold up a lane's other retries. What is not due goes by when it is.
+func TestRetriesGoAsTheyComeAndByWhenTheyAreDue(t *testing.T) {
+	t.Parallel()
+	b := newBoard(&Options{MaxInFlight: 512, MaxJobs: 100_000, MaxBytes: 1 << 30, MaxPerLane: 1000})
+	b.now = time.Now()
+	s := &models.Subscription{ID: models.ID{1}}
+	for _, due := range []time.Duration{0, -time.Hour, 2 * time.Second, 3 * time.Second, -time.Minute, time.Second, 3 * time.Second, 2 * time.Second} {
+		b.hold(b.lane(s.ID), 1, 0)
+		b.push(models.Job{Delivery: models.Delivery{SubscriptionID: s.ID, Attempts: 1, DueAt: b.now.Add(due)}, Event: &models.Event{}, Current: s})
+	}
+	var order []time.Duration
+	b.lane(s.ID).queue[retries].drain(func(j models.Job) { order = append(order, j.Delivery.DueAt.Sub(b.now)) })
+	require.Equal(t, []time.Duration{
+		0, -time.Hour, -time.Minute, time.Second, 2 * time.Second, 2 * time.Second, 3 * time.Second, 3 * time.Second,
+	}, order)
+}
+
 // Lanes that early claims found nothing for are forgotten where very many are remembered: others have claimed it.
 func TestEarlyClaimsRememberNoLanes(t *testing.T) {
 	t.Parallel()
