@@ -91,13 +91,13 @@ func (b *board) claim(lanes int) (c claim, ok bool) {
 	return c, len(c.wants) > 0
 }
 
-// claimEarly plans the next claim of what is not due yet. Subscriptions take turns. One whose lane has no room is left out: there will be
-// when its deliveries are due, or not even then.
+// claimEarly plans the next claim of what is not due yet. Subscriptions take turns. A lane that holds as much as it has room for is left out:
+// the other half is for what is accepted meanwhile, or is due, which must not wait until something is that could have waited.
 func (b *board) claimEarly() (c claim, ok bool) {
 	c.early = true
 	for n := b.coming.size; n > 0 && len(c.wants) < earlyClaimLanes; n-- {
 		l := b.lane(b.coming.pop())
-		limit := min(b.claimable(l), earlyClaim/earlyClaimLanes)
+		limit := min((b.claimable(l)-l.queued()-l.reserved+1)/2, earlyClaim/earlyClaimLanes)
 		if limit < 1 || l.claiming > 0 {
 			b.forget(l)
 			continue
@@ -158,7 +158,9 @@ func (b *board) settle(c claim, jobs []models.Job, failed bool) (shed []models.D
 		b.push(jobs[i])
 	}
 	for _, want := range c.wants {
-		shed = append(shed, b.shedBytes(b.lane(want.SubscriptionID))...)
+		l := b.lane(want.SubscriptionID)
+		shed = append(shed, b.shedBytes(l)...)
+		b.forget(l)
 	}
 	return shed
 }

@@ -89,8 +89,18 @@ func (b *board) push(j models.Job) {
 	l := b.lane(j.Delivery.SubscriptionID)
 	b.apply(l, j.Current)
 	l.learn(len(j.Event.Data))
-	l.queue[classOf(&j.Delivery)].push(j)
+	c := classOf(&j.Delivery)
+	l.queue[c].push(j)
+	if c == retries && l.queue[c].settle(b.goesBefore) {
+		l.early = false // it was said of another
+	}
 	b.stand(l)
+}
+
+// goesBefore reports whether a retry goes before one that came first: only past what was claimed ahead of its time and is due after it. What is
+// due goes as it came, so that a drain, which brings the oldest of all, does not hold up what failed while it lasts.
+func (b *board) goesBefore(j, first *models.Job) bool {
+	return first.Delivery.DueAt.After(b.now) && j.Delivery.DueAt.Before(first.Delivery.DueAt)
 }
 
 // stand puts the lane in line for each class in which it has something it may send.

@@ -84,15 +84,17 @@ func (d *Dispatcher) feedOnce(ctx context.Context, lanes int) (more bool, err er
 	return true, err
 }
 
-// Early claims, the looks at the board before them included, take one part in quietParts of the time, and stand at least so far apart.
+// Early claims, the looks at the board before them included, take one part in quietParts of the time, and stand at least so far apart. No
+// more than mostQuiet either: all that one claim put off for longer would be due, and then be claimed without regard to anything.
 const (
 	quietParts = 10
 	leastQuiet = 5 * time.Millisecond
+	mostQuiet  = models.ClaimAhead / 2
 )
 
 // keepQuiet puts the next early claim off after one that took so long.
 func (d *Dispatcher) keepQuiet(took time.Duration) {
-	quiet := max((quietParts-1)*took, leastQuiet)
+	quiet := min(max((quietParts-1)*took, leastQuiet), mostQuiet)
 	d.quietUntil = d.o.Now().Add(quiet)
 	time.AfterFunc(quiet, d.Wake)
 }

@@ -2,7 +2,6 @@ package delivery
 
 import (
 	"context"
-	"maps"
 	"net/http"
 	"slices"
 	"sync"
@@ -25,12 +24,16 @@ type health struct {
 	mu      sync.Mutex
 	failing map[models.ID]struct{} // subscriptions whose next success is to be told; of all instances, as far as known
 	reports map[models.ID]*report  // what is to be told
-	resting bool                   // the pace is not over
+	resting bool                   // what comes gathers: see gather
+	cut     context.CancelFunc     // ends what gather is telling; nil before there was any
 	closed  bool
-	telling sync.WaitGroup // what the end of a pace began
+	closing chan struct{} // closed with it
+	telling sync.WaitGroup
 }
 
-func newHealth(o *Options) *health { return &health{o: o, failing: make(map[models.ID]struct{})} }
+func newHealth(o *Options) *health {
+	return &health{o: o, failing: make(map[models.ID]struct{}), closing: make(chan struct{})}
+}
 
 // report is what was recorded of one subscription since it was last told.
 type report struct {
@@ -66,7 +69,7 @@ func (h *health) observe(ctx context.Context, results []models.Result, fenced []
 	}
 }
 
-// rest lets what follows gather until the pace is over.
+// rest lets what follows gather.
 func (h *health) rest(ctx context.Context) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -74,42 +77,71 @@ func (h *health) rest(ctx context.Context) {
 		return
 	}
 	h.resting = true
-	h.telling.Add(1)
-	ctx = context.WithoutCancel(ctx) // that of one commit
-	time.AfterFunc(h.o.HealthPace, func() {
-		defer h.telling.Done()
-		if h.rested() {
-			h.rest(ctx)
-			ctx, cancel := context.WithTimeout(ctx, statementTimeout)
-			defer cancel()
-			h.tell(ctx)
-		}
+	ctx, cut := context.WithCancel(context.WithoutCancel(ctx)) // that of one commit
+	h.cut = cut
+	h.telling.Go(func() {
+		defer cut()
+		h.gather(ctx)
 	})
 }
 
-// rested ends a pace and reports whether anything has gathered.
-func (h *health) rested() bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.resting = false
-	return len(h.reports) > 0
+// gather tells what has come whenever a pace is over, until one brings nothing. What comes while it tells waits for the next: where the
+// database is slow, one statement waits for it and not one for each pace.
+func (h *health) gather(ctx context.Context) {
+	for timer := time.NewTimer(h.o.HealthPace); ; timer.Reset(h.o.HealthPace) {
+		select {
+		case <-timer.C:
+		case <-h.closing:
+			timer.Stop()
+			return
+		}
+		h.mu.Lock()
+		h.resting = len(h.reports) > 0
+		more := h.resting
+		h.mu.Unlock()
+		if !more {
+			return
+		}
+		ctx, cancel := context.WithTimeout(ctx, statementTimeout)
+		h.tell(ctx)
+		cancel()
+	}
 }
 
-// flush tells what is left. Nothing is observed after it.
+// flush tells what is left, until ctx ends. Nothing is observed after it.
 func (h *health) flush(ctx context.Context) {
 	h.mu.Lock()
-	h.closed = true
+	cut := h.cut
+	if !h.closed {
+		h.closed = true
+		close(h.closing)
+	}
 	h.mu.Unlock()
-	h.tell(ctx)
+	if cut != nil {
+		defer context.AfterFunc(ctx, cut)()
+	}
 	h.telling.Wait()
+	h.tell(ctx)
+}
+
+// take takes what has gathered, to tell it. Whose failures are told is known to fail from then on: a success that is recorded before the
+// database has answered is to be told, too.
+func (h *health) take() map[models.ID]*report {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	reports := h.reports
+	h.reports = nil
+	for id, r := range reports {
+		if r.Failures > 0 && h.o.Suspend.After > 0 {
+			h.failing[id] = struct{}{}
+		}
+	}
+	return reports
 }
 
 // tell stores what has gathered, and does what follows from it.
 func (h *health) tell(ctx context.Context) {
-	h.mu.Lock()
-	reports := h.reports
-	h.reports = nil
-	h.mu.Unlock()
+	reports := h.take()
 	if len(reports) == 0 {
 		return
 	}
@@ -207,15 +239,13 @@ func (h *health) count(ctx context.Context, now time.Time, reports map[models.ID
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	known := maps.Clone(h.failing) // know may have put another in its place, which is never changed
-	for i := range list {
+	for i := range list { // know may have put another map in its place
 		if id := list[i].SubscriptionID; list[i].Failures > 0 {
-			known[id] = struct{}{}
+			h.failing[id] = struct{}{}
 		} else {
-			delete(known, id)
+			delete(h.failing, id)
 		}
 	}
-	h.failing = known
 	return counts
 }
 

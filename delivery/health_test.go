@@ -105,6 +105,13 @@ func TestResumedDuringAProbe(t *testing.T) {
 	})
 }
 
+// failures is how many are counted. It takes the lock because what a pace counts later does not wait for this read by itself.
+func (w *outage) failures(id models.ID) int {
+	w.q.mu.Lock()
+	defer w.q.mu.Unlock()
+	return w.q.condition(id).Failures
+}
+
 // Failures gather for a time before they are counted, except where they change the endpoint's state at once. None is lost, and a success
 // between them counts.
 func TestHealthKeepsItsPace(t *testing.T) {
@@ -116,11 +123,7 @@ func TestHealthKeepsItsPace(t *testing.T) {
 		counted := func(want int) {
 			t.Helper()
 			synctest.Wait()
-			failures := 0
-			if c := w.q.condition(id); c != nil {
-				failures = c.Failures
-			}
-			require.Equal(t, want, failures)
+			require.Equal(t, want, w.failures(id))
 		}
 		observe := func(results []models.Result) { w.d.health.observe(t.Context(), results, nil) }
 		well := []models.Result{{
@@ -147,8 +150,8 @@ func TestHealthKeepsItsPace(t *testing.T) {
 		pause(t.Context(), 2*pace)
 		observe(failures(id, "signer.done", 1))
 		observe(failures(id, "signer.done", 1))
-		before := w.q.condition(id).Failures
+		before := w.failures(id)
 		w.d.health.flush(t.Context())
-		require.Equal(t, before+1, w.q.condition(id).Failures, "the end of the process counts what has gathered")
+		require.Equal(t, before+1, w.failures(id), "the end of the process counts what has gathered")
 	})
 }

@@ -32,6 +32,15 @@ func (q *fifo[T]) pop() T {
 	return x
 }
 
+// settle moves what was pushed last forward, past all that it is to go before, and reports whether it is the first now.
+func (q *fifo[T]) settle(before func(a, b *T) bool) (first bool) {
+	i := q.size - 1
+	for ; i > 0 && before(q.at(i), q.at(i-1)); i-- {
+		*q.at(i), *q.at(i - 1) = *q.at(i - 1), *q.at(i)
+	}
+	return i == 0
+}
+
 // popLast removes what was pushed last.
 func (q *fifo[T]) popLast() T {
 	at := (q.head + q.size - 1) & (len(q.ring) - 1)
