@@ -9,8 +9,8 @@ import (
 	"hookrouter/models"
 )
 
-// failingSQL begins with the last hours, by their index, so that its cost is in their number and not in how long statistics are kept: the
-// organization is said in a way that no index can be used for. An entry may be of attempts that all succeeded; only its outcomes tell. Entries are counted where they are the same.
+// failingSQL begins with the last hours, by their index, so that its cost is in their number and not in how long statistics are kept: on
+// SQLite because the organization is said in a way that no index can be used for; Postgres chooses by what there is. An entry may be of attempts that all succeeded; only its outcomes tell. Entries are counted where they are the same.
 const failingSQL = `
 SELECT subject_id AS id, attempts - succeeded AS failed, NULL AS outcomes
 FROM stat_hours
