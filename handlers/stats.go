@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
+	"golang.org/x/sync/errgroup"
 
 	"hookrouter/models"
 )
@@ -157,12 +158,18 @@ func (a *api) stats(c *gin.Context, key *models.APIKey) error {
 // statsOf reads and shows what is common to both.
 func (a *api) statsOf(c *gin.Context, ask models.StatsQuery) (statsOutput, error) {
 	ctx := c.Request.Context()
-	buckets, err := a.Store.Stats(ctx, ask)
-	if err != nil {
-		return statsOutput{}, err
-	}
-	waiting, err := a.Store.Waiting(ctx, ask.OrganizationID, ask.SubscriptionIDs, ask.Sandbox)
-	if err != nil {
+	var buckets []models.StatsBucket
+	var waiting models.Waiting
+	var asked errgroup.Group
+	asked.Go(func() (err error) {
+		buckets, err = a.Store.Stats(ctx, ask)
+		return err
+	})
+	asked.Go(func() (err error) {
+		waiting, err = a.Store.Waiting(ctx, ask.OrganizationID, ask.SubscriptionIDs, ask.Sandbox)
+		return err
+	})
+	if err := asked.Wait(); err != nil {
 		return statsOutput{}, err
 	}
 	out := statsOutput{

@@ -4,6 +4,8 @@ import (
 	"strconv"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"hookrouter/models"
 	"hookrouter/web/ui"
 )
@@ -26,26 +28,40 @@ type concern struct {
 	links []ui.Tab
 }
 
-// concerns are what needs somebody, the worst first. Each question is one page from the database.
+// someThat are a few subscriptions in a state.
+type someThat struct {
+	list []models.SubscriptionLine
+	more bool // than these
+}
+
+// concerns are what needs somebody, the worst first. Each question is one page from the database; they are asked at the same time.
 func (v *view) concerns(d *overviewData) ([]concern, error) {
 	var all []concern
-	failing, err := v.failing(d.stats)
-	if err != nil {
+	some := map[models.SubscriptionState]*someThat{
+		models.SubscriptionsSuspended: {}, models.SubscriptionsRotating: {}, models.SubscriptionsSilent: {}, models.SubscriptionsDisabled: {},
+	}
+	var asked errgroup.Group
+	asked.Go(func() (err error) {
+		all, err = v.failing(d.stats)
+		return err
+	})
+	for state, s := range some {
+		asked.Go(func() (err error) {
+			s.list, s.more, err = v.subscriptionsThat(state)
+			return err
+		})
+	}
+	if err := asked.Wait(); err != nil {
 		return nil, err
 	}
-	all = append(all, failing...)
 	for _, about := range []struct {
 		state models.SubscriptionState
 		tell  func(models.SubscriptionLine) concern
 	}{{models.SubscriptionsSuspended, suspendedConcern}, {models.SubscriptionsRotating, rotatingConcern}} {
-		list, more, err := v.subscriptionsThat(about.state)
-		if err != nil {
-			return nil, err
-		}
-		for _, l := range list {
+		for _, l := range some[about.state].list {
 			all = append(all, about.tell(l))
 		}
-		if more {
+		if some[about.state].more {
 			all[len(all)-1].links = append(all[len(all)-1].links, ui.Tab{Label: "All of them", Href: subscriptionsPath + "?state=" + string(about.state)})
 		}
 	}
@@ -67,18 +83,14 @@ func (v *view) concerns(d *overviewData) ([]concern, error) {
 		{models.SubscriptionsSilent, "Never called", "No event has matched yet, so nothing was sent. Send a test, or look at what it listens to."},
 		{models.SubscriptionsDisabled, "Disabled", "It gets nothing until it is enabled."},
 	} {
-		list, more, err := v.subscriptionsThat(about.state)
-		if err != nil {
-			return nil, err
-		}
-		for _, l := range list {
+		for _, l := range some[about.state].list {
 			link := ui.Tab{Label: "Send a test", Href: lineAddress(l) + "/test"}
 			if about.state == models.SubscriptionsDisabled {
 				link = ui.Tab{Label: "Edit", Href: lineAddress(l) + "/edit"}
 			}
 			all = append(all, concern{state: ui.State{Word: about.word, Tone: ui.Quiet}, name: lineTitle(l), text: about.text, links: []ui.Tab{link}})
 		}
-		if more {
+		if some[about.state].more {
 			all[len(all)-1].links = append(all[len(all)-1].links, ui.Tab{Label: "All of them", Href: subscriptionsPath + "?state=" + string(about.state)})
 		}
 	}

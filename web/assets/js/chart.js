@@ -49,4 +49,5 @@ function draw(figure) {
   new ResizeObserver(() => chart.setSize(size())).observe(plot);
 }
 
-document.querySelectorAll(".chart[data-chart]").forEach(draw);
+// After the first paint: whoever waits for the page reads its words first, and the tables have the same numbers.
+requestAnimationFrame(() => setTimeout(() => document.querySelectorAll(".chart[data-chart]").forEach(draw)));
