@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"net"
@@ -45,6 +46,7 @@ var builtBinary = sync.OnceValues(func() (string, error) {
 })
 
 func TestMain(m *testing.M) {
+	_ = flag.Set("test.parallel", "4") // they wait for processes, times and silences more than they compute
 	code := m.Run()
 	if path, err := builtBinary(); err == nil {
 		_ = os.RemoveAll(filepath.Dir(path))
