@@ -24,7 +24,6 @@ func TestMain(m *testing.M) {
 	if err := flag.Set("rapid.checks", "8"); err != nil {
 		panic(err)
 	}
-	_ = flag.Set("test.parallel", "4") // half of the time is Postgres's, much of it making databases
 	flag.Parse()
 	os.Exit(m.Run())
 }
