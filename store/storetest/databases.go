@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -56,16 +55,14 @@ func SQLiteURL(tb testing.TB) string {
 	return "sqlite://" + filepath.Join(memoryDir(tb), "hookrouter.db")
 }
 
-// memoryDir is a folder in memory where there is room, because SQLite syncs every commit and a shared disk makes tests wait for
-// seconds; else on disk. What a test proves by ending processes does not need the disk.
+// memoryDir is a folder in memory where there is room, because SQLite syncs every commit; else on disk.
 func memoryDir(tb testing.TB) string {
 	tb.Helper()
-	const shm, room = "/dev/shm", 1 << 30
-	var fs syscall.Statfs_t
-	if err := syscall.Statfs(shm, &fs); err != nil || uint64(fs.Bsize)*fs.Bavail < room { // #nosec G115 -- a block size
+	memory := cluster.MemoryFolder(1 << 30)
+	if memory == "" {
 		return tb.TempDir()
 	}
-	dir, err := os.MkdirTemp(shm, "hookrouter-test-")
+	dir, err := os.MkdirTemp(memory, "hookrouter-test-")
 	if err != nil {
 		return tb.TempDir()
 	}

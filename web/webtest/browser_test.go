@@ -19,6 +19,8 @@ import (
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
+
+	"hookrouter/store/storetest/cluster"
 )
 
 // patience is how long anything on a page may take before a test gives up: far longer than it takes on a busy machine.
@@ -26,16 +28,32 @@ const patience = 30 * time.Second
 
 var stopChromium = func() {}
 
-// chromium is the one browser of all tests.
+// chromium is the one browser of all tests. The headless shell is the same engine without the windows, extensions and services of the
+// whole browser, which no test looks at and which take more time than the pages.
 var chromium = sync.OnceValues(func() (context.Context, error) {
-	path, err := exec.LookPath("chromium")
+	path, err := exec.LookPath("chromium-headless-shell")
 	if err != nil {
-		return nil, fmt.Errorf("the tests of the pages need Chromium (Debian: chromium); make deps installs it: %w", err)
+		path, err = exec.LookPath("chromium")
 	}
-	ctx, stop := chromedp.NewExecAllocator(context.Background(), chromedp.ExecPath(path), chromedp.Headless, chromedp.Flag("hide-scrollbars", true), chromedp.Flag("disable-gpu", true),
-		chromedp.Flag("disable-dev-shm-usage", true), chromedp.Flag("force-color-profile", "srgb"), chromedp.Flag("font-render-hinting", "none"),
+	if err != nil {
+		return nil, fmt.Errorf("the tests of the pages need Chromium (Debian: chromium-headless-shell or chromium); make deps installs it: %w", err)
+	}
+	flags := []chromedp.ExecAllocatorOption{
+		chromedp.ExecPath(path), chromedp.Headless, chromedp.Flag("hide-scrollbars", true), chromedp.Flag("force-color-profile", "srgb"),
+		chromedp.Flag("font-render-hinting", "none"),
 		// It would start a process for a page of another site after each one that is opened, and there is no other site.
-		chromedp.Flag("disable-features", "SpareRendererForSitePerProcess"))
+		chromedp.Flag("disable-features", "SpareRendererForSitePerProcess"),
+	}
+	// What it would do beside the pages: ask its maker for updates, lists and experiments.
+	for _, flag := range []string{
+		"disable-gpu", "disable-background-networking", "disable-component-update", "disable-default-apps", "disable-extensions", "disable-sync",
+	} {
+		flags = append(flags, chromedp.Flag(flag, true))
+	}
+	if cluster.MemoryFolder(1<<30) == "" {
+		flags = append(flags, chromedp.Flag("disable-dev-shm-usage", true))
+	}
+	ctx, stop := chromedp.NewExecAllocator(context.Background(), flags...)
 	ctx, cancel := chromedp.NewContext(ctx)
 	stopChromium = func() { cancel(); stop() }
 	return ctx, chromedp.Do(ctx)

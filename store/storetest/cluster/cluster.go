@@ -20,10 +20,14 @@ const (
 	stopTimeout  = 20 * time.Second
 )
 
+// room is what memory must have left for a server that is not durable, in bytes: a few hundred databases of 10 MiB, for each of several
+// test binaries at the same time.
+const room = 8 << 30
+
 // Options says what a server is for.
 type Options struct {
-	// Durable syncs to disk as a server in production does. Without it nothing is synced, because tests end processes and not the
-	// machine.
+	// Durable syncs to disk as a server in production does. Without it nothing is synced and the data is kept in memory where there is
+	// room, because tests end processes and not the machine.
 	Durable bool
 	// Statements loads pg_stat_statements where the machine has it; see [Cluster.Counts].
 	Statements bool
@@ -45,7 +49,11 @@ func Start(ctx context.Context, o Options) (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	dir, err := os.MkdirTemp("", "hookrouter-pg-")
+	parent := "" // where temporary files go
+	if !o.Durable {
+		parent = MemoryFolder(room)
+	}
+	dir, err := os.MkdirTemp(parent, "hookrouter-pg-")
 	if err != nil {
 		return nil, fmt.Errorf("make folder: %w", err)
 	}
@@ -77,11 +85,13 @@ func (c *Cluster) start(ctx context.Context, bin string, account *syscall.SysPro
 	}
 	defer logFile.Close() // the server has its own
 	args := []string{
-		"-D", data, "-k", c.dir, "-c", "listen_addresses=", "-c", "max_connections=300", "-c", "shared_buffers=256MB",
-		"-c", "max_wal_size=4GB", "-c", "dynamic_shared_memory_type=mmap",
+		"-D", data, "-k", c.dir, "-c", "listen_addresses=", "-c", "max_connections=300", "-c", "shared_buffers=64MB",
+		"-c", "dynamic_shared_memory_type=mmap",
 	}
-	if !durable {
-		args = append(args, "-c", "fsync=off", "-c", "full_page_writes=off")
+	if durable {
+		args = append(args, "-c", "max_wal_size=4GB")
+	} else { // no log is kept for longer than it must be: it may lie in memory
+		args = append(args, "-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_wal_size=256MB", "-c", "wal_level=minimal", "-c", "max_wal_senders=0")
 	}
 	if c.counts {
 		args = append(args, "-c", "shared_preload_libraries=pg_stat_statements")

@@ -6,5 +6,5 @@
 // It owns how a server is found, started and ended. It must not know testing, the schema or who uses it: databases are made and
 // dropped by its callers, with a driver of theirs.
 //
-// Read in this order: cluster.go, process.go.
+// Read in this order: cluster.go, memory.go, process.go.
 package cluster
