@@ -103,7 +103,7 @@ func (s *Store) workOff(ctx context.Context, org models.ID, entity string, until
 	for {
 		var job removalRow
 		var done, passed bool
-		err := p.step(ctx, func(int) error {
+		err := p.work(func(int) error {
 			return s.tx(ctx, func(tx *gorm.DB) error {
 				var jobs []removalRow
 				err := tx.Raw("SELECT * FROM entity_removals WHERE organization_id = ? AND entity_key = ? "+s.dialect.lock(), uid(org), entity).
@@ -117,9 +117,12 @@ func (s *Store) workOff(ctx context.Context, org models.ID, entity string, until
 				return err
 			})
 		})
-		if err != nil || done || passed || !s.now().Before(until) {
-			return job.model(done), err
+		if err == nil && !done && !passed && s.now().Before(until) {
+			if err = p.pause(ctx); err == nil {
+				continue
+			}
 		}
+		return job.model(done), err
 	}
 }
 
@@ -150,11 +153,15 @@ func (s *Store) removeSome(tx *gorm.DB, job *removalRow) (done, passed bool, err
 	var events []entityEvent
 	own := []any{job.OrganizationID, job.EntityKey, job.CutAt}
 	half := append(slices.Clone(own), removalEvents)
+	left := func() (left bool, err error) {
+		err = tx.Raw("SELECT EXISTS (SELECT 1 FROM events WHERE "+eventsOfEntitySQL+") OR EXISTS (SELECT 1 FROM events WHERE "+eventsOfParentSQL+")",
+			slices.Concat(own, own)...).Scan(&left).Error
+		return left, err
+	}
 	// Locked, so that no replay of one is made beside this: whoever is at that holds the event.
 	err = tx.Raw(fmt.Sprintf(entityEventsSQL, s.dialect.skipLocked()), slices.Concat(half, half, []any{removalEvents})...).Scan(&events).Error
 	if err == nil && len(events) == 0 {
-		err = tx.Raw("SELECT EXISTS (SELECT 1 FROM events WHERE "+eventsOfEntitySQL+") OR EXISTS (SELECT 1 FROM events WHERE "+eventsOfParentSQL+")",
-			slices.Concat(own, own)...).Scan(&passed).Error
+		passed, err = left()
 	}
 	if err != nil || len(events) == 0 {
 		return err == nil && !passed, passed, err
@@ -186,7 +193,12 @@ func (s *Store) removeSome(tx *gorm.DB, job *removalRow) (done, passed bool, err
 	}
 	err = tx.Exec("UPDATE entity_removals SET events = ?, deliveries = ?, canceled = ? WHERE organization_id = ? AND entity_key = ?",
 		job.Events, job.Deliveries, job.Canceled, job.OrganizationID, job.EntityKey).Error
-	return false, passed, err
+	if err == nil && !passed && room > 0 && len(events) < removalEvents { // most have few events, and whoever asked is told at once
+		more := false
+		more, err = left()
+		done = !more
+	}
+	return done && err == nil, passed, err
 }
 
 // placesOf are the conditions under which the deliveries of an event lie: those that it had when it was accepted, side by side by their ids,

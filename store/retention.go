@@ -373,7 +373,8 @@ type pace struct {
 	now               func() time.Time
 	size, least, most int
 	time              time.Duration
-	rest              int // times as long
+	rest              int           // times as long
+	took              time.Duration // the last step
 }
 
 func newPace(now func() time.Time) pace {
@@ -381,19 +382,30 @@ func newPace(now func() time.Time) pace {
 }
 
 func (p *pace) step(ctx context.Context, fn func(size int) error) error {
+	if err := p.work(fn); err != nil {
+		return err
+	}
+	return p.pause(ctx)
+}
+
+// work is a step without the pause after it.
+func (p *pace) work(fn func(size int) error) error {
 	start := p.now()
 	if err := fn(p.size); err != nil {
 		return err
 	}
-	took := p.now().Sub(start)
+	p.took = p.now().Sub(start)
 	switch {
-	case took < p.time/2:
+	case p.took < p.time/2:
 		p.size = min(p.size*2, p.most)
-	case took > 2*p.time:
+	case p.took > 2*p.time:
 		p.size = max(p.size/2, p.least)
 	}
-	return pauseFor(ctx, time.Duration(p.rest)*took)
+	return nil
 }
+
+// pause leaves the database to others after the last step.
+func (p *pace) pause(ctx context.Context) error { return pauseFor(ctx, time.Duration(p.rest)*p.took) }
 
 // pauseFor waits, or returns ctx's error when that ends first.
 func pauseFor(ctx context.Context, d time.Duration) error {
