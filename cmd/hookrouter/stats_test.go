@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"hookrouter/models"
@@ -14,17 +15,23 @@ import (
 	"hookrouter/store/storetest"
 )
 
-// attemptsCounted holds that statistics say what the attempts say, and returns how many these are.
+// attemptsCounted holds that statistics say what the attempts say, and returns how many these are. Both are read one after the other, and
+// what a program sent before it was killed may be committed in between, so that they are read again until they agree.
 func attemptsCounted(t *testing.T, db *store.Store) (attempts int64) {
 	t.Helper()
-	orgs, err := db.Organizations(t.Context())
+	ctx := t.Context()
+	orgs, err := db.Organizations(ctx)
 	require.NoError(t, err)
 	for _, org := range orgs {
 		now := time.Now().Truncate(time.Hour)
 		q := models.StatsQuery{OrganizationID: org.ID, From: now.Add(-24 * time.Hour), To: now.Add(2 * time.Hour), Interval: time.Hour}
-		kept, err := db.Stats(t.Context(), q)
-		require.NoError(t, err)
-		storetest.RequireStatsCounted(t, db, q, kept)
+		var kept []models.StatsBucket
+		require.EventuallyWithT(t, func(t *assert.CollectT) {
+			var err error
+			kept, err = db.Stats(ctx, q)
+			require.NoError(t, err)
+			storetest.RequireStatsCounted(t, db, q, kept)
+		}, 10*time.Second, 20*time.Millisecond)
 		for _, b := range kept {
 			attempts += b.Attempts
 		}
