@@ -33,15 +33,6 @@ func TestGoldenMetricsDocuments(t *testing.T) {
 	}
 }
 
-// freeAddress is an address on which nothing listens.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer listener.Close()
-	return listener.Addr().String()
-}
-
 // scrape reads an instance's page: values by series.
 func scrape(t *testing.T, address string) map[string]float64 {
 	t.Helper()

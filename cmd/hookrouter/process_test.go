@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -67,6 +68,31 @@ func eachDatabase(t *testing.T, test func(t *testing.T, url string)) {
 	})
 }
 
+// Ports for programs that are told theirs, and that keep them while they are down: below those that systems hand out by themselves, so that
+// neither a receiver nor a call of another test, which are many, takes one meanwhile.
+const firstPort, ports = 12_000, 16_000
+
+// nextPort differs from process to process.
+var nextPort = func() *atomic.Int64 {
+	next := new(atomic.Int64)
+	next.Store(int64(os.Getpid()) * 97)
+	return next
+}()
+
+// freeAddress is an address on which nothing listens.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	for range ports {
+		address := fmt.Sprintf("127.0.0.1:%d", firstPort+nextPort.Add(1)%ports)
+		if listener, err := net.Listen("tcp", address); err == nil {
+			require.NoError(t, listener.Close())
+			return address
+		}
+	}
+	t.Fatal("no port is free")
+	return ""
+}
+
 // node is an instance of the real program under test, on an address that stays the same over restarts.
 type node struct {
 	t      *testing.T
@@ -78,10 +104,7 @@ type node struct {
 
 func newNode(t *testing.T, databaseURL string, settings ...string) *node {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	listen := listener.Addr().String()
-	require.NoError(t, listener.Close())
+	listen := freeAddress(t)
 	n := &node{t: t, listen: listen, log: &lockedBuffer{}, env: append([]string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"),
 		"HOOKROUTER_LISTEN=" + listen,
