@@ -27,6 +27,7 @@ func MasterKey(fill byte) []byte { return bytes.Repeat([]byte{fill}, 32) }
 type server struct {
 	admin    *sql.DB
 	template string
+	strategy string // how a copy of the template is made
 	url      func(database string) string
 	private  bool // it goes with the process, and its databases with it
 }
@@ -103,7 +104,7 @@ func newDatabase(tb testing.TB, migrated bool) string {
 	name := fmt.Sprintf("hookrouter_test_%d_%d", os.Getpid(), databases.Add(1))
 	query := fmt.Sprintf(`CREATE DATABASE %q`, name)
 	if migrated {
-		query += fmt.Sprintf(` TEMPLATE %q`, srv.template)
+		query += fmt.Sprintf(` TEMPLATE %q`, srv.template) + srv.strategy
 	}
 	_, err = srv.admin.ExecContext(tb.Context(), query)
 	require.NoError(tb, err)
@@ -148,6 +149,13 @@ func startServer() (*server, error) {
 	}
 	if err := waitForServer(ctx, srv.admin); err != nil {
 		return nil, err
+	}
+	var version int
+	if err := srv.admin.QueryRowContext(ctx, "SELECT current_setting('server_version_num')::int").Scan(&version); err != nil {
+		return nil, fmt.Errorf("ask the server's version: %w", err)
+	}
+	if version >= 150000 { // before that it was the only one
+		srv.strategy = " STRATEGY FILE_COPY"
 	}
 	if _, err := srv.admin.ExecContext(ctx, fmt.Sprintf(`CREATE DATABASE %q`, srv.template)); err != nil {
 		return nil, fmt.Errorf("create template: %w", err)
