@@ -17,13 +17,14 @@ func TestSchemasThatAreRefused(t *testing.T) {
 	for i := 1; i <= 30; i++ {
 		doubling += fmt.Sprintf(`,"d%d":{"allOf":[{"$ref":"#/$defs/d%d"},{"$ref":"#/$defs/d%d"}]}`, i, i-1, i-1)
 	}
-	// In draft 4 the id of the part makes its references lead into it: here what looks light is the doubling above.
-	old := `{"$schema":"http://json-schema.org/draft-04/schema#","$defs":{"d29":{},"d30":{}},"not":{"id":"x",` + doubling[1:] + `},"not":{"$ref":"#/$defs/d30"}}}`
-	// Percent-encoded, a reference leads to "d 30" and not to "d%2030".
-	encoded := strings.NewReplacer(`#/$defs/d`, `#/$defs/d%20`, `"d`, `"d `).Replace(doubling)
+	// In draft 4 the id of a part makes its references lead into it: what looks light is the doubling above. Percent-encoded, a reference
+	// leads to "d 30" and not to "d%2030".
+	light, encoded := "", strings.NewReplacer(`#/$defs/d`, `#/$defs/d%20`, `"d`, `"d `).Replace(doubling)
 	for i := range 31 {
+		light += fmt.Sprintf(`,"d%d":{}`, i)
 		encoded += fmt.Sprintf(`,"d%%20%d":{}`, i)
 	}
+	old := `{"$schema":"http://json-schema.org/draft-04/schema#","$defs":{` + light[1:] + `},"not":{"id":"x",` + doubling[1:] + `},"not":{"$ref":"#/$defs/d30"}}}`
 	for name, c := range map[string]struct{ schema, reason string }{
 		"an older draft":      {old, "$schema"},
 		"a draft in a part":   {`{"not":{"$schema":"http://json-schema.org/draft-06/schema","not":{}}}`, "$schema"},
