@@ -115,6 +115,19 @@ func TestJobInput(t *testing.T) {
 	w.call("POST", "/v3/webhooks/"+ids["webhook"]+"/backfill", key, `{`+from+`}`).is(409)
 }
 
+// TestJobsKnowOwnEventTypes names events that only this organization has.
+func TestJobsKnowOwnEventTypes(t *testing.T) {
+	t.Parallel()
+	w, ids := furnished(t)
+	key, other := w.manager(), w.key(w.other, models.RoleManager, models.Production)
+	for _, name := range []string{"invoice.paid", "invoice.*"} {
+		body := `{"from":"2026-05-04T00:00:00Z","event_name":"` + name + `"}`
+		require.Equal(t, name, w.call("POST", "/v3/deliveries/retry", key, body).is(202).json()["event_name"])
+		require.Equal(t, name, w.call("POST", "/v3/webhooks/"+ids["webhook"]+"/backfill", key, body).is(202).json()["event_name"])
+		require.Contains(t, w.call("POST", "/v3/deliveries/retry", other, body).invalid(), "event_name")
+	}
+}
+
 func TestADryRunStartsNothing(t *testing.T) {
 	t.Parallel()
 	w, ids := furnished(t)
