@@ -114,6 +114,7 @@ var reasons = map[string]string{
 	// statistics
 	"interval":    "This value must be hour or day.",
 	"after_from":  "This time must be after from.",
+	"far":         "This time is too far ahead.",
 	"intervals":   "From here to the end there are more than %s intervals. Ask for a shorter time or a longer interval.",
 	"stats_hours": "This is too long for so many webhooks: their number times the hours must be at most 50000.",
 
