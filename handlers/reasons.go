@@ -39,6 +39,7 @@ var reasons = map[string]string{
 	// the rules of a subscription
 	"endpoint":           "The endpoint %s.",
 	"format":             "This value must be one of: %s.",
+	"oneof":              "This value must be one of: %s.",
 	"unfit":              "%s",
 	"same_again":         "This is the current secret. Give another one, or none to have one made.",
 	"format_unfit":       "The subscription's secret does not do for this format. Give a secret_key that does together with it.",
