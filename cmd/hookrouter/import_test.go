@@ -125,6 +125,8 @@ func TestMovingIn(t *testing.T) {
 	require.Eventually(t, func() bool { return len(k.of("/yousign")) == 1 && len(k.of("/qs")) == 1 }, 20*time.Second, 5*time.Millisecond)
 	signed := k.of("/yousign")[0]
 	require.NoError(t, signing.Verify(signed.header, []byte(signed.body), "k3yk3yk3yk3yk3yk3yk3yk3yk3yk3yk3"))
+	require.Equal(t, []string{"Yousign Webhook Bot", "Hookrouter"}, []string{signed.header.Get("User-Agent"), k.of("/qs")[0].header.Get("User-Agent")},
+		"unless the operator sets one, each format has its own")
 	require.Contains(t, k.of("/qs")[0].body, `{"entity_type":"Document","entity_key":"ahFzPACK","callback_event":"document_status_changed","webhook_key":`)
 }
 
