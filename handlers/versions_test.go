@@ -86,8 +86,14 @@ func TestTheHistoryOfSecretsOutlivesThem(t *testing.T) {
 		changes = append(changes, v["changes"])
 	}
 	require.Equal(t, []any{
-		[]any{format("documenso", "yousign"), secret}, []any{secret}, []any{secret}, []any{secret},
-		[]any{format("yousign", "documenso")}, []any{secret}, []any{secret}, []any{},
+		[]any{format("documenso", "yousign"), secret},
+		[]any{secret},
+		[]any{secret},
+		[]any{secret},
+		[]any{format("yousign", "documenso")},
+		[]any{secret},
+		[]any{secret},
+		[]any{},
 	}, changes)
 }
 

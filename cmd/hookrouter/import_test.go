@@ -184,8 +184,10 @@ func TestFilesThatAreSomethingElse(t *testing.T) {
 	t.Parallel()
 	for from, files := range map[string][]string{
 		"yousign": {``, `{}`, `null`, `{"data":[]}`, `[1`, `"x"`},
-		"quicklysign": {``, `[]`, `{}`, `null`, `{"status":{"status_code":401},"data":{}}`, `{"status":{"status_code":200},"data":{"subscriptions":[]}}`, `{"data":{"webhooks":{}}}`,
-			`{"status":{"status_code":200},"data":{"webhooks":[]},"pagination":{"next":"https://api.test/v1/webhooks?page=2"}}`},
+		"quicklysign": {
+			``, `[]`, `{}`, `null`, `{"status":{"status_code":401},"data":{}}`, `{"status":{"status_code":200},"data":{"subscriptions":[]}}`, `{"data":{"webhooks":{}}}`,
+			`{"status":{"status_code":200},"data":{"webhooks":[]},"pagination":{"next":"https://api.test/v1/webhooks?page=2"}}`,
+		},
 		"documenso": {``, `{}`, `null`, `{"error":{}}`, `[{"result":{"data":{"json":{}}}}`, `{"result":{"data":{"json":null}}}`},
 		"docusign":  {`[]`},
 	} {
