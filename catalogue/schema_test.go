@@ -17,7 +17,19 @@ func TestSchemasThatAreRefused(t *testing.T) {
 	for i := 1; i <= 30; i++ {
 		doubling += fmt.Sprintf(`,"d%d":{"allOf":[{"$ref":"#/$defs/d%d"},{"$ref":"#/$defs/d%d"}]}`, i, i-1, i-1)
 	}
+	// In draft 4 the id of a part makes its references lead into it: what looks light is the doubling above. Percent-encoded, a reference
+	// leads to "d 30" and not to "d%2030".
+	light, encoded := "", strings.NewReplacer(`#/$defs/d`, `#/$defs/d%20`, `"d`, `"d `).Replace(doubling)
+	for i := range 31 {
+		light += fmt.Sprintf(`,"d%d":{}`, i)
+		encoded += fmt.Sprintf(`,"d%%20%d":{}`, i)
+	}
+	old := `{"$schema":"http://json-schema.org/draft-04/schema#","$defs":{` + light[1:] + `},"not":{"id":"x",` + doubling[1:] + `},"not":{"$ref":"#/$defs/d30"}}}`
 	for name, c := range map[string]struct{ schema, reason string }{
+		"an older draft":      {old, "$schema"},
+		"a draft in a part":   {`{"not":{"$schema":"http://json-schema.org/draft-06/schema","not":{}}}`, "$schema"},
+		"doubling, encoded":   {encoded + `},"$ref":"#/$defs/d%2030"}`, "too heavy"},
+		"a wrong percent":     {`{"$defs":{"%":{}},"$ref":"#/$defs/%"}`, "nowhere"},
 		"no JSON":             {`{`, "valid JSON"},
 		"no object":           {`true`, "JSON object"},
 		"no schema":           {`{"type":"text"}`, "not a valid JSON Schema"},
@@ -25,7 +37,7 @@ func TestSchemasThatAreRefused(t *testing.T) {
 		"too deep":            {strings.Repeat(`{"not":`, 40) + `{}` + strings.Repeat(`}`, 40), "deeper than 32"},
 		"a remote reference":  {`{"$ref":"https://schemas.example/x"}`, "part of this schema"},
 		"a file":              {`{"$ref":"file:///etc/passwd"}`, "part of this schema"},
-		"another $schema":     {`{"$schema":"https://schemas.example/meta"}`, "not a valid JSON Schema"},
+		"another $schema":     {`{"$schema":"https://schemas.example/meta"}`, "$schema"},
 		"its own id":          {`{"$id":"https://schemas.example/x"}`, "$id"},
 		"an anchor":           {`{"$anchor":"a"}`, "$anchor"},
 		"a dynamic reference": {`{"$dynamicRef":"#a"}`, "$dynamicRef"},
@@ -91,6 +103,10 @@ func TestOlderDraftsAreUnderstood(t *testing.T) {
 	require.NoError(t, err)
 	require.Nil(t, s.Check("data", []byte(`["a",1]`)))
 	require.NotNil(t, s.Check("data", []byte(`[1]`)))
+	for _, draft := range []string{"https://json-schema.org/draft/2020-12/schema", "https://json-schema.org/draft/2019-09/schema#", "http://json-schema.org/draft-07/schema"} {
+		_, err := catalogue.Compile([]byte(`{"$schema":"` + draft + `","$defs":{"a b":{}},"not":{"$ref":"#/$defs/a%20b"}}`))
+		require.NoError(t, err, draft)
+	}
 }
 
 // TestTheWorkIsKnownBefore pins what a call may ask for.

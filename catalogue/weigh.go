@@ -1,7 +1,9 @@
 package catalogue
 
 import (
+	"net/url"
 	"regexp/syntax"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -59,6 +61,20 @@ func (w *weigher) value(v any, depth int) (int, error) {
 	return total, nil
 }
 
+// drafts are those that a $schema may name, without the scheme and an empty fragment. In older ones an id of any form makes references of the
+// parts below it lead elsewhere than here.
+var drafts = []string{"json-schema.org/draft/2020-12/schema", "json-schema.org/draft/2019-09/schema", "json-schema.org/draft-07/schema"}
+
+// isDraft reports whether the address is that of one of the drafts, in any of the spellings that the library takes.
+func isDraft(address string) bool {
+	address = strings.TrimSuffix(address, "#")
+	bare, found := strings.CutPrefix(address, "http://")
+	if !found {
+		bare, _ = strings.CutPrefix(address, "https://")
+	}
+	return slices.Contains(drafts, bare)
+}
+
 // member is what a keyword weighs beyond its value. A property of the data that is called like a keyword has an object or a boolean as its
 // value, never a text.
 func (w *weigher) member(key string, v any) (int, error) {
@@ -70,6 +86,10 @@ func (w *weigher) member(key string, v any) (int, error) {
 				return 0, nil // a plain text somewhere in an example
 			}
 			return 0, models.Errorf(models.CodeInvalid, "The keyword %s can't be used here.", key)
+		}
+	case "$schema":
+		if isText && !isDraft(text) {
+			return 0, models.Errorf(models.CodeInvalid, "The $schema %q must be that of draft 2020-12, 2019-09 or 7.", bounded(text))
 		}
 	case "$ref":
 		if isText {
@@ -114,8 +134,13 @@ func (w *weigher) reference(ref string) (int, error) {
 	return n, err
 }
 
-// resolve follows a JSON pointer (RFC 6901).
-func resolve(v any, pointer string) (any, bool) {
+// resolve follows a JSON pointer in the fragment of an address (RFC 6901, section 6), where characters may be percent-encoded. It has to lead
+// where the library's does: what is weighed must be what is run.
+func resolve(v any, fragment string) (any, bool) {
+	pointer, err := url.PathUnescape(fragment)
+	if err != nil {
+		return nil, false
+	}
 	if pointer == "" {
 		return v, true
 	}

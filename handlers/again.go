@@ -15,6 +15,9 @@ func (a *api) retryDelivery(c *gin.Context, key *models.APIKey) error {
 	if err != nil {
 		return err
 	}
+	if err := ReadNothing(c.Request); err != nil {
+		return err
+	}
 	if d, err = a.Store.Retry(c.Request.Context(), key.OrganizationID, d.ID, a.Now().UTC()); err != nil {
 		return err
 	}

@@ -24,7 +24,8 @@ func TestRetryADelivery(t *testing.T) {
 	require.Equal(t, true, got["on_demand"])
 	require.Equal(t, false, got["replay"])
 	require.Equal(t, w.store.deliveries[0].SubscriptionID, woken[0])
-	w.call("POST", path, key, "").is(409)
+	w.call("POST", path, key, "{}").is(409)
+	require.Contains(t, w.call("POST", path, key, `{"dry_run":true}`).invalid(), "dry_run", "nobody who wants a dry run is to get an attempt")
 	w.call("POST", "/v3/deliveries/"+w.store.newID().String()+"/retry", key, "").is(404)
 }
 
@@ -113,6 +114,19 @@ func TestJobInput(t *testing.T) {
 	w.call("POST", "/v3/webhooks/"+ids["webhook"]+"/backfill", key, `{}`).invalid()
 	w.call("PATCH", "/v3/webhooks/"+ids["webhook"], key, `{"enabled":false}`).is(200)
 	w.call("POST", "/v3/webhooks/"+ids["webhook"]+"/backfill", key, `{`+from+`}`).is(409)
+}
+
+// TestJobsKnowOwnEventTypes names events that only this organization has.
+func TestJobsKnowOwnEventTypes(t *testing.T) {
+	t.Parallel()
+	w, ids := furnished(t)
+	key, other := w.manager(), w.key(w.other, models.RoleManager, models.Production)
+	for _, name := range []string{"invoice.paid", "invoice.*"} {
+		body := `{"from":"2026-05-04T00:00:00Z","event_name":"` + name + `"}`
+		require.Equal(t, name, w.call("POST", "/v3/deliveries/retry", key, body).is(202).json()["event_name"])
+		require.Equal(t, name, w.call("POST", "/v3/webhooks/"+ids["webhook"]+"/backfill", key, body).is(202).json()["event_name"])
+		require.Contains(t, w.call("POST", "/v3/deliveries/retry", other, body).invalid(), "event_name")
+	}
 }
 
 func TestADryRunStartsNothing(t *testing.T) {

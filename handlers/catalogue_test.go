@@ -38,6 +38,7 @@ func TestOwnEventTypes(t *testing.T) {
 		`{"sample":{}}`:                                                                     "name",
 		`{"name":"Invoice.paid","sample":{}}`:                                               "name",
 		`{"name":"signer.done","sample":{}}`:                                                "name",
+		`{"name":"hookrouter.mine","sample":{}}`:                                            "name",
 		`{"name":"a.b"}`:                                                                    "sample",
 		`{"name":"a.b","sample":[]}`:                                                        "sample",
 		`{"name":"a.b","sample":{},"schema":[]}`:                                            "schema",
@@ -196,20 +197,30 @@ func TestWorkspacesCanBeRenamed(t *testing.T) {
 func TestEntitiesAndPayloadsAreRemoved(t *testing.T) {
 	t.Parallel()
 	w := setup(t)
-	key := w.manager()
+	manager := w.manager()
 	publish := func() string {
-		return w.call("POST", "/v3/events", key, validEvent.with(object{"entity_key": "packs/7"})).is(202).json()["event_id"].(string)
+		return w.call("POST", "/v3/events", manager, validEvent.with(object{"entity_key": "packs/7"})).is(202).json()["event_id"].(string)
 	}
 	id := publish()
-	require.Empty(t, w.call("DELETE", "/v3/events/"+id+"/payload", key, "").is(204).body)
-	require.Equal(t, true, w.call("GET", "/v3/events/"+id, key, "").is(200).json()["payload_removed"])
-	w.call("DELETE", "/v3/events/x/payload", key, "").is(404)
-	w.call("DELETE", "/v3/entities/packs%2F8", key, "").is(404)
+	require.Empty(t, w.call("DELETE", "/v3/events/"+id+"/payload", manager, "").is(204).body)
+	require.Equal(t, true, w.call("GET", "/v3/events/"+id, manager, "").is(200).json()["payload_removed"])
+	w.call("DELETE", "/v3/events/x/payload", manager, "").is(404)
+	w.call("DELETE", "/v3/entities/packs%2F8", manager, "").is(404)
 	require.Equal(t, map[string]any{
 		"entity_key": "packs/7", "status": "done", "requested_at": "2026-05-04T10:00:07Z", "removed_events": 1.0, "removed_deliveries": 0.0,
 		"canceled_deliveries": 0.0,
-	}, w.call("DELETE", "/v3/entities/packs%2F7", key, "").is(200).json())
+	}, w.call("DELETE", "/v3/entities/packs%2F7", manager, "").is(200).json())
+	// Whatever a key may be made of, what it names is found and removed.
+	for key, path := range map[string]string{"a\nb\x7f": "a%0Ab%7F", "..": "..", strings.Repeat("é", 128): strings.Repeat("%C3%A9", 128)} {
+		w.call("POST", "/v3/events", manager, validEvent.with(object{"entity_key": key})).is(202)
+		require.Len(t, w.call("GET", "/v3/events?entity_key="+path, manager, "").is(200).data(), 1)
+		require.Equal(t, 1.0, w.call("DELETE", "/v3/entities/"+path, manager, "").is(200).json()["removed_events"])
+	}
+	for _, path := range []string{"%00", "%ff", strings.Repeat("a", 257)} {
+		require.Contains(t, w.call("GET", "/v3/events?entity_key="+path, manager, "").invalid(), "entity_key")
+		w.call("DELETE", "/v3/entities/"+path, manager, "").is(404)
+	}
 	publish()
 	w.store.slowRemoval = time.Hour
-	require.Equal(t, "running", w.call("DELETE", "/v3/entities/packs%2F7", key, "").is(http.StatusAccepted).json()["status"])
+	require.Equal(t, "running", w.call("DELETE", "/v3/entities/packs%2F7", manager, "").is(http.StatusAccepted).json()["status"])
 }

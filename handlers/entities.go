@@ -26,7 +26,7 @@ type removalOutput struct {
 // removeEntity removes the events of an entity with all that belongs to them: 200 when it is done, 202 while it goes on.
 func (a *api) removeEntity(c *gin.Context, key *models.APIKey) error {
 	entity := c.Param("entity")
-	if !cleanText(entity) {
+	if !storedKey(entity) {
 		return models.Errorf(models.CodeNotFound, "There is no event of this entity.")
 	}
 	now := a.Now().UTC()

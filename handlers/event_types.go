@@ -73,7 +73,7 @@ func (a *api) getEventType(c *gin.Context, key *models.APIKey) error {
 
 // eventTypeInput is an event type of the organization's own as clients write it.
 type eventTypeInput struct {
-	Name        string `json:"name" validate:"new_type"`
+	Name        string `json:"name" validate:"new_type,not_ours"`
 	Description string `json:"description" validate:"max=256,safe"`
 	Sample      []byte `json:"sample"`
 	Schema      []byte `json:"schema"`

@@ -240,6 +240,15 @@ func ReadAction(r *http.Request, fields ...Field) error {
 	return nil
 }
 
+// ReadNothing reads the body of a call that needs none: it may be missing or an empty object. With anything in it the caller expects something
+// that would not happen, such as a dry run.
+func ReadNothing(r *http.Request) error {
+	if r.ContentLength == 0 {
+		return nil
+	}
+	return ReadAction(r)
+}
+
 // unknown are the members that no field names.
 func (m members) unknown(fields []Field) (wrong []models.FieldError) {
 	for _, name := range slices.Sorted(maps.Keys(m)) {

@@ -39,6 +39,10 @@ func readQuery(c *gin.Context, allowed ...string) (*query, error) {
 		case len(v) > 1:
 			q.fail(name, "repeated")
 		case strings.HasSuffix(name, "_ids"): // a list, whose entries are read one by one
+		case name == "entity_key" || name == "entity_parent_key":
+			if !storedKey(v[0]) {
+				q.fail(name, "key_filter")
+			}
 		case !cleanText(v[0]):
 			q.fail(name, "filter")
 		}
@@ -49,6 +53,12 @@ func readQuery(c *gin.Context, allowed ...string) (*query, error) {
 // cleanText reports whether a text can be compared with what is stored: NUL and invalid UTF-8 make PostgreSQL fail.
 func cleanText(s string) bool {
 	return s != "" && len(s) <= models.MaxEntityKey && utf8.ValidString(s) && !strings.ContainsFunc(s, unicode.IsControl)
+}
+
+// storedKey reports whether there may be an entity of this key. Events take every character in one but NUL, so what looks for them, or removes
+// them, must take it too.
+func storedKey(s string) bool {
+	return s != "" && len(s) <= models.MaxEntityKey && utf8.ValidString(s) && !strings.Contains(s, "\x00")
 }
 
 func (q *query) fail(name, tag string) {

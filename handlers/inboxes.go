@@ -41,7 +41,13 @@ func (in *inboxInput) fields() []Field {
 		{"delay_ms", false, Integer(&in.Delay)},
 		{"fail_first", false, Integer(&in.FailFirst)},
 		{"fail_status", false, Integer(&in.FailStatus)},
-		{"redirect_to", false, Text(&in.RedirectTo)},
+		{"redirect_to", false, func(v jsontext.Value) []Fault { // null is what answers have for none
+			if v.Kind() == jsontext.KindNull {
+				in.RedirectTo = ""
+				return nil
+			}
+			return Text(&in.RedirectTo)(v)
+		}},
 	}
 }
 

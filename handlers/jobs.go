@@ -102,7 +102,10 @@ func (a *api) retryDeliveries(c *gin.Context, key *models.APIKey) error {
 		return err
 	}
 	r := models.Resend{Kind: models.ResendRetry, Sandbox: in.sandbox, Status: models.StatusFailed}
-	wrong := a.period(&in, &r)
+	wrong, err := a.period(c, key, &in, &r)
+	if err != nil {
+		return err
+	}
 	if in.status != nil {
 		r.Status = models.DeliveryStatus(*in.status)
 		if !slices.Contains(models.Statuses(), r.Status) {
@@ -146,7 +149,11 @@ func (a *api) backfillWebhook(c *gin.Context, key *models.APIKey) error {
 		return err
 	}
 	r := models.Resend{Kind: models.ResendBackfill, SubscriptionID: s.ID, Sandbox: &s.Sandbox}
-	if wrong := a.period(&in, &r); wrong != nil {
+	wrong, err := a.period(c, key, &in, &r)
+	if err != nil {
+		return err
+	}
+	if wrong != nil {
 		return models.Invalid(wrong...)
 	}
 	if !s.Live() {
@@ -157,7 +164,7 @@ func (a *api) backfillWebhook(c *gin.Context, key *models.APIKey) error {
 
 // period checks what all jobs have and puts it into one. Failure policy: what is asked for without a beginning is refused, because it
 // would be everything that was ever kept. The end is now at the latest: a job does not run after what comes in while it runs.
-func (a *api) period(in *jobInput, r *models.Resend) (wrong []models.FieldError) {
+func (a *api) period(c *gin.Context, key *models.APIKey, in *jobInput, r *models.Resend) (wrong []models.FieldError, err error) {
 	now := a.Now().UTC().Truncate(time.Millisecond)
 	r.To, r.RatePerSecond = now, models.DefaultResendRate
 	if in.from == nil {
@@ -184,15 +191,19 @@ func (a *api) period(in *jobInput, r *models.Resend) (wrong []models.FieldError)
 		}
 	}
 	if in.name != nil {
+		catalogue, err := a.catalogueOf(c.Request.Context(), key.OrganizationID)
+		if err != nil {
+			return nil, err
+		}
 		p := models.Pattern(*in.name)
 		if why := patternFault(*in.name); why != "" {
 			wrong = append(wrong, models.FieldError{Name: "event_name", Reason: why})
-		} else if p != models.Any && !a.Catalogue.Reaches(p) {
+		} else if p != models.Any && !catalogue.Reaches(p) {
 			wrong = append(wrong, models.FieldError{Name: "event_name", Reason: reason("reachable", "")})
 		}
 		r.EventName = p
 	}
-	return wrong
+	return wrong, nil
 }
 
 // startJob starts a job, or says what it would be about.

@@ -39,6 +39,7 @@ var reasons = map[string]string{
 	// the rules of a subscription
 	"endpoint":           "The endpoint %s.",
 	"format":             "This value must be one of: %s.",
+	"oneof":              "This value must be one of: %s.",
 	"unfit":              "%s",
 	"same_again":         "This is the current secret. Give another one, or none to have one made.",
 	"format_unfit":       "The subscription's secret does not do for this format. Give a secret_key that does together with it.",
@@ -81,6 +82,7 @@ var reasons = map[string]string{
 	"web_address": "This value must be the address of a web page: http or https, without a user.",
 	// the organization's own catalogue
 	"new_type":     "A name has lower-case letters, digits and underscores in parts joined by dots, at most 128 bytes.",
+	"not_ours":     "Events of this name are about Hookrouter itself, and only it publishes them.",
 	"new_scope":    "A name has 1 to 64 lower-case letters, digits and underscores.",
 	"builtin":      "This name is built in.",
 	"renamed":      "A name can't be changed.",
@@ -92,18 +94,19 @@ var reasons = map[string]string{
 	"known_webhook": "There is no webhook with this id.",
 
 	// queries
-	"query":     "The query can't be read.",
-	"parameter": "There is no parameter of this name here.",
-	"field":     "There is no field of this name here.",
-	"repeated":  "This parameter must stand only once.",
-	"limit":     "This value must be a whole number from 1 to 100.",
-	"whole":     "This value must be a whole number from 0 to %s.",
-	"cursor":    "This is not a cursor of this list with these filters.",
-	"filter":    "This value must not be empty, longer than 256 bytes, or contain control characters or invalid UTF-8.",
-	"truth":     "This value must be true or false.",
-	"status":    "There is no such status.",
-	"matched":   "The only value is none.",
-	"period":    "This time must not be before from.",
+	"query":      "The query can't be read.",
+	"parameter":  "There is no parameter of this name here.",
+	"field":      "There is no field of this name here.",
+	"repeated":   "This parameter must stand only once.",
+	"limit":      "This value must be a whole number from 1 to 100.",
+	"whole":      "This value must be a whole number from 0 to %s.",
+	"cursor":     "This is not a cursor of this list with these filters.",
+	"filter":     "This value must not be empty, longer than 256 bytes, or contain control characters or invalid UTF-8.",
+	"truth":      "This value must be true or false.",
+	"key_filter": "This value must not be empty, longer than 256 bytes, or contain NUL or invalid UTF-8.",
+	"status":     "There is no such status.",
+	"matched":    "The only value is none.",
+	"period":     "This time must not be before from.",
 
 	// keys and the audit log
 	"role":        "A role is admin, manager, publisher or reader.",
@@ -112,6 +115,7 @@ var reasons = map[string]string{
 	// statistics
 	"interval":    "This value must be hour or day.",
 	"after_from":  "This time must be after from.",
+	"far":         "This time is too far ahead.",
 	"intervals":   "From here to the end there are more than %s intervals. Ask for a shorter time or a longer interval.",
 	"stats_hours": "This is too long for so many webhooks: their number times the hours must be at most 50000.",
 

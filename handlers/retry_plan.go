@@ -14,6 +14,10 @@ import (
 // maxOutage bounds failing_for. Failure policy: longer ones are refused as typing errors; to leave it out means for ever.
 const maxOutage = 365 * 24 * time.Hour
 
+// farthest is more than any plan's last attempt is after its first: the longest schedule that the settings take is of eight years, with all jitter.
+// Failure policy: a plan that could lead beyond the year 9999, which RFC 3339 can't write, is refused.
+const farthest = 20 * maxOutage
+
 // retryPlanOutput is what becomes of a delivery whose first attempt is at From, when every call fails until Until.
 type retryPlanOutput struct {
 	From        string                 `json:"from"`
@@ -75,7 +79,9 @@ func (q *query) outage(now time.Time) models.Outage {
 	}
 	o := models.Outage{Start: now, Reason: models.ReasonStatus}
 	if from := q.time("from"); !from.IsZero() {
-		o.Start = from
+		if o.Start = from; !sane(from.Add(farthest)) {
+			q.fail("from", "far")
+		}
 	}
 	if v, ok := q.take("failing_for"); ok {
 		d, err := time.ParseDuration(v)

@@ -54,6 +54,7 @@ func TestRetryPlan(t *testing.T) {
 		"?failing_for=8761h":                  "failing_for",
 		"?failing_for=9999999999h":            "failing_for",
 		"?from=yesterday":                     "from",
+		"?from=9999-12-31T23:59:59Z":          "from",
 		"?failing_with=boredom":               "failing_with",
 		"?failing_with=subscription_deleted":  "failing_with",
 		"?retry_after=-1":                     "retry_after",

@@ -37,6 +37,7 @@ func newRulebook(catalogue *models.Catalogue, endpoints EndpointChecker, formats
 		"entity_key": func(s string) bool { return s != "" && len(s) <= models.MaxEntityKey },
 		"pattern":    func(s string) bool { return patternFault(s) == "" },
 		"new_type":   func(s string) bool { return models.ValidEventName(s) },
+		"not_ours":   func(s string) bool { return !models.Operational(s) },
 		"new_scope":  validScopeName,
 		"uuid":       func(s string) bool { id, err := models.ParseID(s); return err == nil && !id.IsZero() },
 		"workspace":  func(s string) bool { _, err := models.ParseID(s); return err == nil || s == models.Any },

@@ -290,6 +290,11 @@ func TestAnInboxIsChanged(t *testing.T) {
 	} {
 		require.Contains(t, w.call("PATCH", "/v3/sandbox/inboxes/"+id, w.manager(), body).invalid(), field)
 	}
+	require.Contains(t, w.call("PATCH", "/v3/sandbox/inboxes/"+id, w.manager(), `{"mode":"nap"}`).invalid()["mode"], "drip", "the modes are told")
+	w.call("PATCH", "/v3/sandbox/inboxes/"+id, w.manager(), `{"redirect_to":"https://a.test/"}`).is(200)
+	read := w.call("GET", "/v3/sandbox/inboxes/"+id, w.manager(), "").is(200).body
+	w.call("PATCH", "/v3/sandbox/inboxes/"+id, w.manager(), `{"redirect_to":null}`).is(200)
+	require.Nil(t, w.call("PATCH", "/v3/sandbox/inboxes/"+id, w.manager(), strings.Replace(read, `"https://a.test/"`, "null", 1)).is(200).json()["redirect_to"])
 	other := w.key(w.other, models.RoleManager, models.Production)
 	w.call("PATCH", "/v3/sandbox/inboxes/"+id, other, `{}`).is(404)
 	w.call("PATCH", "/v3/sandbox/inboxes/"+id, w.key(w.org, models.RoleReader, models.Production), `{}`).is(403)

@@ -223,6 +223,8 @@ func (q *query) stats(key *models.APIKey, now time.Time, sandbox bool) models.St
 	}
 	ask.From = from.Truncate(ask.Interval)
 	switch {
+	case !sane(ask.To):
+		q.fail("to", "far")
 	case !ask.From.Before(ask.To):
 		q.fail("to", "after_from")
 	case ask.To.Sub(ask.From)/ask.Interval > time.Duration(most):

@@ -117,7 +117,9 @@ func TestStatsPeriods(t *testing.T) {
 		"?from=yesterday": "from",
 		"?from=2026-04-01T00:00:00Z&to=2026-05-02T01:00:00Z": "from", // an hour too many
 		"?from=2025-03-01T00:00:00Z&interval=day":            "from",
-		"?from=0": "from",
+		"?from=0":                    "from",
+		"?to=9999-12-31T23:59:59Z":   "to",
+		"?from=9999-12-31T23:59:59Z": "to",
 		"?from=2026-05-02T00:00:00Z&to=2026-05-01T00:00:00Z": "to",
 		"?from=2026-05-02T00:00:00Z&to=2026-05-02T00:00:00Z": "to",
 		"?interval=minute":                   "interval",

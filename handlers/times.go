@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -16,6 +17,9 @@ func parseTime(s string) (time.Time, bool) {
 	// time.Parse also takes an hour of one digit and a comma before the fraction, which RFC 3339 does not have.
 	if len(s) < len("2006-01-02T15:04:05Z") || s[13] != ':' || s[19] == ',' {
 		return time.Time{}, false
+	}
+	if s[10] == 't' || s[len(s)-1] == 'z' { // RFC 3339, section 5.6; time.Parse knows upper case only
+		s = strings.ToUpper(s)
 	}
 	t, err := time.Parse(time.RFC3339, s)
 	if err != nil {

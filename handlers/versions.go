@@ -79,7 +79,8 @@ func changesBetween(before, after *models.Subscription) []changeOutput {
 			changes = append(changes, changeOutput{Field: m.name, Change: changeChanged, Before: &old[i].value, After: &m.value})
 		}
 	}
-	if before.Secret != after.Secret {
+	// Versions forget their secrets, so two of them are told apart by their generations.
+	if before.SecretGeneration != after.SecretGeneration || before.Secret.IsZero() != after.Secret.IsZero() {
 		changes = append(changes, changeOutput{Field: "secret_key", Change: changeChanged})
 	}
 	return append(changes, headerChanges(before.Headers, after.Headers)...)

@@ -60,6 +60,43 @@ func TestVersionsShowWhoChangedWhat(t *testing.T) {
 	require.Contains(t, w.call("GET", path+"/versions?version=1", key, "").invalid(), "version")
 }
 
+// TestTheHistoryOfSecretsOutlivesThem changes the secret in each way there is. The store takes the secrets before the current one out of all
+// versions, which must not take the changes out of the history.
+func TestTheHistoryOfSecretsOutlivesThem(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	key := w.manager()
+	path := "/v3/webhooks/" + w.webhook(key, nil)
+	w.call("PATCH", path, key, `{"secret_key":"abcdefghijklmnopqrstuvwxyz012345"}`).is(200)
+	w.call("POST", path+"/rotate_secret", key, `{"overlap_seconds":0}`).is(200)
+	w.call("PATCH", path, key, `{"format":"documenso"}`).is(200)
+	w.call("PATCH", path, key, `{"secret_key":""}`).is(200)
+	w.call("PATCH", path, key, `{"secret_key":"clear"}`).is(200)
+	w.call("PATCH", path, key, `{"secret_key":""}`).is(200)
+	w.call("PATCH", path, key, `{"format":"yousign"}`).is(200)
+	for _, v := range w.store.history {
+		v.Subscription.Secret = models.Secret{}
+	}
+	secret := map[string]any{"field": "secret_key", "change": "changed"}
+	format := func(before, after string) map[string]any {
+		return map[string]any{"field": "format", "change": "changed", "before": before, "after": after}
+	}
+	var changes []any
+	for _, v := range w.call("GET", path+"/versions", key, "").is(200).data() {
+		changes = append(changes, v["changes"])
+	}
+	require.Equal(t, []any{
+		[]any{format("documenso", "yousign"), secret},
+		[]any{secret},
+		[]any{secret},
+		[]any{secret},
+		[]any{format("yousign", "documenso")},
+		[]any{secret},
+		[]any{secret},
+		[]any{},
+	}, changes)
+}
+
 func TestVersionsArePaged(t *testing.T) {
 	t.Parallel()
 	w := setup(t)

@@ -114,6 +114,9 @@ func (a *api) rotateSecret(c *gin.Context, key *models.APIKey) error {
 
 // activateSecret makes the next secret the current one.
 func (a *api) activateSecret(c *gin.Context, key *models.APIKey) error {
+	if err := ReadNothing(c.Request); err != nil {
+		return err
+	}
 	now := a.Now().UTC()
 	s, err := a.changeWebhook(c, key, now, func(s *models.Subscription) error { return s.Activate(now) })
 	if err != nil {

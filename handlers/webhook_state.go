@@ -16,6 +16,9 @@ func (a *api) suspendWebhook(c *gin.Context, key *models.APIKey) error {
 	if err != nil {
 		return err
 	}
+	if err := ReadNothing(c.Request); err != nil {
+		return err
+	}
 	s, changed, err := a.Store.SuspendSubscription(c.Request.Context(), s.OrganizationID, s.ID, models.SuspendedManual, a.Now().UTC(), time.Time{})
 	if err != nil {
 		return err
@@ -27,6 +30,9 @@ func (a *api) suspendWebhook(c *gin.Context, key *models.APIKey) error {
 func (a *api) resumeWebhook(c *gin.Context, key *models.APIKey) error {
 	before, err := a.visibleWebhook(c, key)
 	if err != nil {
+		return err
+	}
+	if err := ReadNothing(c.Request); err != nil {
 		return err
 	}
 	s, changed, err := a.Store.ResumeSubscription(c.Request.Context(), before.OrganizationID, before.ID, true)

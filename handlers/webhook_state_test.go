@@ -30,6 +30,10 @@ func TestSuspendAndResume(t *testing.T) {
 	w.call("POST", path+"/resume", key, "").is(200)
 	require.Len(t, notices, 2)
 
+	for _, call := range []string{"/suspend", "/resume", "/activate_secret"} {
+		require.Contains(t, w.call("POST", path+call, key, `{"until":"2026-05-05T00:00:00Z"}`).invalid(), "until", call)
+	}
+	require.Len(t, notices, 2)
 	w.call("PATCH", path, key, `{"enabled":false}`).is(200)
 	require.Equal(t, "resource.conflict", w.call("POST", path+"/suspend", key, "").is(409).json()["type"])
 	w.call("POST", "/v3/webhooks/"+models.ID{1}.String()+"/suspend", key, "").is(404)

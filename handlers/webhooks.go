@@ -113,7 +113,7 @@ func (a *api) writeSecret(s *models.Subscription, in *webhookInput, now time.Tim
 	case in.SecretKey == nil && a.optionalSecret(s.Format):
 		return nil
 	case in.SecretKey == nil:
-		s.Secret = models.NewSecret(a.NewSecret())
+		begin(s, models.NewSecret(a.NewSecret()))
 		return nil
 	}
 	secret, err := a.Formats.ReadSecret(s.Format, *in.SecretKey)
@@ -123,10 +123,19 @@ func (a *api) writeSecret(s *models.Subscription, in *webhookInput, now time.Tim
 	case secret == current:
 		return nil
 	case current.IsZero():
-		s.Secret = secret
+		begin(s, secret)
 		return nil
 	}
 	return s.Rotate(secret, 0, now)
+}
+
+// begin gives a secret to a subscription that has none. It is another one than none where calls were made without: they are counted apart,
+// and the history tells it by the generation. A next one that waits keeps its own.
+func begin(s *models.Subscription, secret models.Secret) {
+	s.Secret = secret
+	if s.Version > 0 && s.Rotation.IsZero() {
+		s.SecretGeneration++
+	}
 }
 
 // optionalSecret reports whether subscriptions in a format may have no secret.

@@ -41,7 +41,7 @@ type config struct {
 	TimeoutRetry           time.Duration   `koanf:"timeout_retry" validate:"min=10ms,max=60s"`
 	EndpointSchemes        []string        `koanf:"endpoint_schemes" validate:"min=1,dive,oneof=http https"`
 	EgressAllow            []netip.Prefix  `koanf:"egress_allow"`
-	UserAgent              string          `koanf:"user_agent" validate:"required,printascii,max=256"`
+	UserAgent              string          `koanf:"user_agent" validate:"omitempty,printascii,max=256"`
 	APILimitMinute         int             `koanf:"api_limit_minute" validate:"min=0"`
 	APILimitHour           int             `koanf:"api_limit_hour" validate:"min=0"`
 	QuotaSubscriptions     int             `koanf:"quota_subscriptions" validate:"min=0"`

@@ -129,6 +129,9 @@ func quicklySignList(text []byte) ([]json.RawMessage, error) {
 			Webhooks      []json.RawMessage `json:"webhooks"`
 			Subscriptions []json.RawMessage `json:"subscriptions"`
 		} `json:"data"`
+		Pagination struct {
+			Next string `json:"next"`
+		} `json:"pagination"`
 	}
 	err := json.Unmarshal(text, &answer)
 	switch {
@@ -138,6 +141,8 @@ func quicklySignList(text []byte) ([]json.RawMessage, error) {
 		return nil, errors.New("the file lists subscriptions of V0, whose receivers look for subscription_key; list them with GET /v1/webhooks to bring them over as webhooks of V1")
 	case err != nil || answer.Data.Webhooks == nil:
 		return nil, errors.New("the file is not what GET /v1/webhooks of QuicklySign answers: data.webhooks is missing")
+	case answer.Pagination.Next != "": // whoever moves in with a part of it misses events and is told nothing
+		return nil, errors.New("the list goes on at pagination.next; put the webhooks of all pages into one data.webhooks, and leave pagination out")
 	}
 	return answer.Data.Webhooks, nil
 }

@@ -125,6 +125,8 @@ func TestMovingIn(t *testing.T) {
 	require.Eventually(t, func() bool { return len(k.of("/yousign")) == 1 && len(k.of("/qs")) == 1 }, 20*time.Second, 5*time.Millisecond)
 	signed := k.of("/yousign")[0]
 	require.NoError(t, signing.Verify(signed.header, []byte(signed.body), "k3yk3yk3yk3yk3yk3yk3yk3yk3yk3yk3"))
+	require.Equal(t, []string{"Yousign Webhook Bot", "Hookrouter"}, []string{signed.header.Get("User-Agent"), k.of("/qs")[0].header.Get("User-Agent")},
+		"unless the operator sets one, each format has its own")
 	require.Contains(t, k.of("/qs")[0].body, `{"entity_type":"Document","entity_key":"ahFzPACK","callback_event":"document_status_changed","webhook_key":`)
 }
 
@@ -181,10 +183,13 @@ func TestRefusedRows(t *testing.T) {
 func TestFilesThatAreSomethingElse(t *testing.T) {
 	t.Parallel()
 	for from, files := range map[string][]string{
-		"yousign":     {``, `{}`, `null`, `{"data":[]}`, `[1`, `"x"`},
-		"quicklysign": {``, `[]`, `{}`, `null`, `{"status":{"status_code":401},"data":{}}`, `{"status":{"status_code":200},"data":{"subscriptions":[]}}`, `{"data":{"webhooks":{}}}`},
-		"documenso":   {``, `{}`, `null`, `{"error":{}}`, `[{"result":{"data":{"json":{}}}}`, `{"result":{"data":{"json":null}}}`},
-		"docusign":    {`[]`},
+		"yousign": {``, `{}`, `null`, `{"data":[]}`, `[1`, `"x"`},
+		"quicklysign": {
+			``, `[]`, `{}`, `null`, `{"status":{"status_code":401},"data":{}}`, `{"status":{"status_code":200},"data":{"subscriptions":[]}}`, `{"data":{"webhooks":{}}}`,
+			`{"status":{"status_code":200},"data":{"webhooks":[]},"pagination":{"next":"https://api.test/v1/webhooks?page=2"}}`,
+		},
+		"documenso": {``, `{}`, `null`, `{"error":{}}`, `[{"result":{"data":{"json":{}}}}`, `{"result":{"data":{"json":null}}}`},
+		"docusign":  {`[]`},
 	} {
 		for _, file := range files {
 			_, err := imported(t, "http://127.0.0.1:1", "x", from, file)

@@ -38,7 +38,7 @@ func settings() []setting {
 		{key: "timeout_retry", value: "10s", usage: "the same for retries"},
 		{key: "endpoint_schemes", value: "https", usage: "allowed schemes of endpoints; https,http also allows plain http"},
 		{key: "egress_allow", usage: "address ranges that may be called although they are not public, such as 127.0.0.0/8; comma-separated"},
-		{key: "user_agent", value: "Yousign Webhook Bot", usage: "User-Agent of the calls to endpoints"},
+		{key: "user_agent", usage: "User-Agent of all calls to endpoints. Default: that of the format, Yousign Webhook Bot for yousign and Hookrouter for the others"},
 		{key: "api_limit_minute", value: "60", usage: "management calls per minute for each production key; sandbox keys get half; 0 is off. Publishing is not counted"},
 		{key: "api_limit_hour", value: "1200", usage: "management calls per hour for each production key; sandbox keys get a sixth; 0 is off"},
 		{key: "quota_subscriptions", value: "50", usage: "subscriptions per organization; 0 is off. An organization's own quota wins"},

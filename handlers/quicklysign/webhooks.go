@@ -100,7 +100,7 @@ func (s *surface) check(n names, sub *models.Subscription) error {
 
 // unreachable is the reason for a callback that can't be called, with what to use instead.
 func unreachable(phrase string) string {
-	return "The address " + phrase + ". Use an https:// address that is reachable from the internet. For a receiver on your own machine, a tunnel such as ngrok gives you one."
+	return "The callback " + phrase + ". Use an https:// address that is reachable from the internet. For a receiver on your own machine, a tunnel such as ngrok gives you one."
 }
 
 // alike warns of a webhook of the same entity with the same callback.
