@@ -24,7 +24,9 @@ func TestRetryADelivery(t *testing.T) {
 	require.Equal(t, true, got["on_demand"])
 	require.Equal(t, false, got["replay"])
 	require.Equal(t, w.store.deliveries[0].SubscriptionID, woken[0])
-	w.call("POST", path, key, "{}").is(409)
+	for _, body := range []string{"{}", " null\n"} {
+		w.call("POST", path, key, body).is(409)
+	}
 	require.Contains(t, w.call("POST", path, key, `{"dry_run":true}`).invalid(), "dry_run", "nobody who wants a dry run is to get an attempt")
 	w.call("POST", "/v3/deliveries/"+w.store.newID().String()+"/retry", key, "").is(404)
 }

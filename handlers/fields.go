@@ -230,6 +230,11 @@ func ReadAction(r *http.Request, fields ...Field) error {
 	if err := d.read(r, maxOtherBody); err != nil {
 		return err
 	}
+	return d.action(fields)
+}
+
+// action reads one object of known fields and nothing after it.
+func (d *document) action(fields []Field) error {
 	m, err := d.readMembers()
 	if err != nil {
 		return err
@@ -240,13 +245,20 @@ func ReadAction(r *http.Request, fields ...Field) error {
 	return nil
 }
 
-// ReadNothing reads the body of a call that needs none: it may be missing or an empty object. With anything in it the caller expects something
-// that would not happen, such as a dry run.
+// ReadNothing reads the body of a call that needs none: it may be missing, null, which is how some clients write that, or an empty object. With
+// anything in it the caller expects something that would not happen, such as a dry run.
 func ReadNothing(r *http.Request) error {
 	if r.ContentLength == 0 {
 		return nil
 	}
-	return ReadAction(r)
+	var d document
+	if err := d.read(r, maxOtherBody); err != nil {
+		return err
+	}
+	if string(bytes.TrimSpace(d.raw)) == "null" {
+		return nil
+	}
+	return d.action(nil)
 }
 
 // unknown are the members that no field names.
