@@ -138,7 +138,7 @@ func (s *site) showJob(v *view) error {
 	titles := map[models.ID]models.SubscriptionTitle{}
 	if j.SubscriptionID != nil {
 		if id, err := models.ParseID(*j.SubscriptionID); err == nil {
-			if titles, err = s.Store.SubscriptionTitles(v.r.Context(), v.key.OrganizationID, []models.ID{id}); err != nil {
+			if titles, err = v.titlesOf([]models.ID{id}); err != nil {
 				return err
 			}
 		}
@@ -315,7 +315,7 @@ func (v *view) showJobForm(status int, f *jobForm) (err error) {
 		return err
 	}
 	if id, wrong := models.ParseID(f.subscription); wrong == nil {
-		titles, err := v.Store.SubscriptionTitles(v.r.Context(), v.key.OrganizationID, []models.ID{id})
+		titles, err := v.titlesOf([]models.ID{id})
 		if err != nil {
 			return err
 		}
