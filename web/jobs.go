@@ -232,6 +232,11 @@ func (v *view) sentJob() *jobForm {
 	}
 }
 
+// switched reports whether the pages showed the other environment when the form was opened: what it is about is not what was meant then.
+func (v *view) switched(f *jobForm) bool {
+	return f.kind == models.ResendRetry && f.subscription == "" && v.form.Get("sandbox") == strconv.FormatBool(!f.sandbox)
+}
+
 // call is what starts the job, or tries it out.
 func (f *jobForm) call(dry bool) ui.Call {
 	body := map[string]any{"from": instantOf(f.from), "rate_per_second": numberOf(f.rate)}
@@ -274,6 +279,10 @@ func (s *site) startJob(v *view) error {
 		f.faults = faults{"subscription_id": "Give the id of a subscription."}
 		return v.showJobForm(http.StatusUnprocessableEntity, f)
 	}
+	if v.switched(f) {
+		f.faults = faults{"": "You switched to the other environment after this form was opened. Now it is about " + environmentName(f.sandbox) + ": look at it again."}
+		return v.showJobForm(http.StatusUnprocessableEntity, f)
+	}
 	if dry {
 		f.preview = &jobPreview{}
 		err = v.do(f.call(true), f.preview)
@@ -295,6 +304,13 @@ func (s *site) startJob(v *view) error {
 		return v.showJobForm(http.StatusOK, f)
 	}
 	return v.goTo(started.path(), "Started.")
+}
+
+func environmentName(sandbox bool) string {
+	if sandbox {
+		return "the sandbox"
+	}
+	return "production"
 }
 
 func isID(s string) bool {
