@@ -103,8 +103,9 @@ func during(query *gorm.DB, id string, from, to time.Time) *gorm.DB {
 	return query
 }
 
-// SubscriptionTitles reads what an organization's subscriptions are called, deleted ones too. Those that there never were are left out.
-func (s *Store) SubscriptionTitles(ctx context.Context, org models.ID, ids []models.ID) (map[models.ID]models.SubscriptionTitle, error) {
+// SubscriptionTitles reads what an organization's subscriptions are called, deleted ones too: those of one environment, or of both where
+// sandbox is nil. Those that there never were are left out.
+func (s *Store) SubscriptionTitles(ctx context.Context, org models.ID, sandbox *bool, ids []models.ID) (map[models.ID]models.SubscriptionTitle, error) {
 	titles := make(map[models.ID]models.SubscriptionTitle, len(ids))
 	if len(ids) == 0 {
 		return titles, nil
@@ -119,9 +120,12 @@ func (s *Store) SubscriptionTitles(ctx context.Context, org models.ID, ids []mod
 		Description *string
 		DeletedAt   int64
 	}
-	err := s.reader(ctx).Model(&subscriptionRow{}).Select("id, endpoint, description, deleted_at").
-		Where("organization_id = ? AND id IN ?", uid(org), keys).Find(&rows).Error
-	if err != nil {
+	query := s.reader(ctx).Model(&subscriptionRow{}).Select("id, endpoint, description, deleted_at").
+		Where("organization_id = ? AND id IN ?", uid(org), keys)
+	if sandbox != nil {
+		query = query.Where("sandbox = ?", *sandbox)
+	}
+	if err := query.Find(&rows).Error; err != nil {
 		return nil, wrap("read titles of subscriptions", err)
 	}
 	for _, r := range rows {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"hookrouter/web/ui"
@@ -150,15 +151,38 @@ func (s *site) saveType(v *view) error {
 	return v.goTo(saved.path(), "Event type saved.")
 }
 
+// typeNamed reads an event type, nil where there is none of that name.
+func (v *view) typeNamed(name string) (*wholeType, error) {
+	t := &wholeType{}
+	err := v.get("/v3/event_types/"+url.PathEscape(name), t)
+	switch mishapStatus(err) {
+	case 0:
+		return t, nil
+	case http.StatusNotFound:
+		return nil, nil //nolint:nilnil // as the comment says
+	}
+	return nil, err
+}
+
 // checkType lets the API check what was typed so far, and stores nothing.
 func (s *site) checkType(v *view) error {
 	f := v.sentType()
+	there, err := v.typeNamed(orWords(v.form.Get("was"), f.name))
+	if err != nil {
+		return err
+	}
+	if v.form.Get("was") != "" && there != nil {
+		f.was, f.name = there, there.Name
+	}
 	body, wrong := f.body(true)
 	if wrong == nil {
 		err := v.do(callJSON(http.MethodPost, "/v3/event_types/dry_run", body), nil)
 		if wrong = faultsOf(err); wrong == nil && err != nil {
 			return err
 		}
+	}
+	if wrong == nil && f.was == nil && there != nil {
+		wrong = faults{"name": "There is one of this name already."}
 	}
 	f.faults, f.checked = wrong, true
 	if !v.partial() {

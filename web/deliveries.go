@@ -17,8 +17,8 @@ import (
 type DeliveryLists interface {
 	// DeliveryPart lists deliveries newest first and looks through most of them at most.
 	DeliveryPart(ctx context.Context, q models.DeliveryQuery, most int) (models.ListPart[models.Delivery], error)
-	// SubscriptionTitles reads what subscriptions are called, deleted ones too.
-	SubscriptionTitles(ctx context.Context, org models.ID, ids []models.ID) (map[models.ID]models.SubscriptionTitle, error)
+	// SubscriptionTitles reads what subscriptions of one environment, or of both, are called, deleted ones too.
+	SubscriptionTitles(ctx context.Context, org models.ID, sandbox *bool, ids []models.ID) (map[models.ID]models.SubscriptionTitle, error)
 }
 
 const (
@@ -255,8 +255,18 @@ func (v *view) nameSubscriptions(list *deliveryList) (err error) {
 			ids = append(ids, d.SubscriptionID)
 		}
 	}
-	list.titles, err = v.Store.SubscriptionTitles(v.r.Context(), v.key.OrganizationID, ids)
+	list.titles, err = v.titlesOf(ids)
 	return err
+}
+
+// titlesOf reads what subscriptions are called, as far as the session's key may know of them: one of the sandbox knows of no others. An id
+// comes from anywhere.
+func (v *view) titlesOf(ids []models.ID) (map[models.ID]models.SubscriptionTitle, error) {
+	var sandbox *bool
+	if v.key.Environment == models.Sandbox {
+		sandbox = v.environment()
+	}
+	return v.Store.SubscriptionTitles(v.r.Context(), v.key.OrganizationID, sandbox, ids)
 }
 
 // followDeliveries streams the first page of the list. Each look goes through the newest few; what was further back stays as it was.

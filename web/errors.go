@@ -70,18 +70,27 @@ func titled(status int, text string) mishap {
 
 // fail is the one place where an error becomes a page.
 func (v *view) fail(err error) {
-	ctx := v.r.Context()
-	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
-		return // the reader has gone
+	if v.gone(err) {
+		return
 	}
 	m := mishapOf(err)
-	if m.status == http.StatusInternalServerError {
-		v.Logger.LogAttrs(ctx, slog.LevelError, "web.failed", slog.String("request_id", v.requestID()),
-			slog.String("page", v.r.Pattern), slog.Any("error", err))
-	}
+	v.note(m, err)
 	if err := v.renderAs(m.status, m.title, mishapPage(v, m)); err != nil {
 		http.Error(v.w, m.title, m.status)
 	}
+}
+
+// note writes an error that is ours into the log.
+func (v *view) note(m mishap, err error) {
+	if m.status == http.StatusInternalServerError && !v.gone(err) {
+		v.Logger.LogAttrs(v.r.Context(), slog.LevelError, "web.failed", slog.String("request_id", v.requestID()),
+			slog.String("page", v.r.Pattern), slog.Any("error", err))
+	}
+}
+
+// gone reports whether an error says no more than that the reader has gone.
+func (v *view) gone(err error) bool {
+	return errors.Is(err, context.Canceled) && v.r.Context().Err() != nil
 }
 
 func (v *view) requestID() string { return v.w.Header().Get("X-Request-Id") }

@@ -11,7 +11,8 @@ import (
 type replayForm struct {
 	*event
 	text   string
-	lines  []models.SubscriptionLine // to choose from
+	lines  []models.SubscriptionLine // to choose from: those that were chosen before the search, then what it found
+	found  int
 	chosen map[string]bool
 	more   bool // there are more than are shown
 	fault  string
@@ -25,7 +26,18 @@ func (s *site) askReplay(v *view) error {
 	if err != nil {
 		return err
 	}
-	return v.replayPage(http.StatusOK, &replayForm{event: e, text: searchText(v.r.URL.Query().Get("q"))})
+	given := v.r.URL.Query()
+	f := &replayForm{event: e, text: searchText(given.Get("q"))}
+	f.choose(given["subscription_ids"])
+	return v.replayPage(http.StatusOK, f)
+}
+
+// choose ticks subscriptions. Failure policy: those beyond what one replay may name are left out.
+func (f *replayForm) choose(ids []string) {
+	f.chosen = map[string]bool{}
+	for _, id := range ids[:min(len(ids), models.MaxNamedReplayTarget)] {
+		f.chosen[id] = true
+	}
 }
 
 func (v *view) replayPage(status int, f *replayForm) (err error) {
@@ -37,10 +49,34 @@ func (v *view) replayPage(status int, f *replayForm) (err error) {
 	if f.more = len(f.lines) > replayEach; f.more {
 		f.lines = f.lines[:replayEach]
 	}
+	f.found = len(f.lines)
+	if err := v.keepChosen(f, q); err != nil {
+		return err
+	}
 	if v.partial() {
 		return v.fragment(replayChoice(v, f))
 	}
 	return v.renderAs(status, f.Name, replayPage(v, f))
+}
+
+// keepChosen puts what was chosen before the search, and is not among what it found, before that.
+func (v *view) keepChosen(f *replayForm, q models.SubscriptionQuery) error {
+	shown := map[string]bool{}
+	for _, l := range f.lines {
+		shown[l.ID.String()] = true
+	}
+	q.Text, q.IDs = "", nil
+	for text := range f.chosen {
+		if id, err := models.ParseID(text); err == nil && !shown[text] {
+			q.IDs = append(q.IDs, id)
+		}
+	}
+	if q.Limit = len(q.IDs); q.Limit == 0 {
+		return nil
+	}
+	kept, err := v.Store.SubscriptionPage(v.r.Context(), q)
+	f.lines = append(kept, f.lines...)
+	return err
 }
 
 // replayCall makes new deliveries: to what is named, or to what matches now.
@@ -57,13 +93,11 @@ func (s *site) replayEvent(v *view) error {
 	if err != nil {
 		return err
 	}
-	f := &replayForm{event: e, text: searchText(v.form.Get("q")), chosen: map[string]bool{}}
+	f := &replayForm{event: e, text: searchText(v.form.Get("q"))}
+	f.choose(v.form["subscription_ids"])
 	var ids []string
 	if v.form.Get("to") == "chosen" {
 		ids = append([]string{}, v.form["subscription_ids"]...)
-		for _, id := range ids {
-			f.chosen[id] = true
-		}
 		if len(ids) == 0 {
 			f.fault = "Choose at least one subscription."
 			return v.replayPage(http.StatusUnprocessableEntity, f)

@@ -134,7 +134,7 @@ func (v *view) titles(texts []string) (map[models.ID]models.SubscriptionTitle, e
 			ids = append(ids, id)
 		}
 	}
-	return v.Store.SubscriptionTitles(v.r.Context(), v.key.OrganizationID, ids)
+	return v.titlesOf(ids)
 }
 
 func (s *site) askExpunge(v *view) error { return v.expungePage(http.StatusOK, "") }

@@ -158,6 +158,9 @@ func (v *view) tried() (*tried, error) {
 	if err := v.get("/v3/sandbox/inboxes/"+id.String(), &t.inbox); err != nil {
 		return nil, err
 	}
+	if w.Endpoint != t.inbox.URL {
+		return nil, models.Errorf(models.CodeNotFound, "This subscription does not send to this inbox.") // and is not to be removed with it
+	}
 	return t, v.followTried(t)
 }
 
@@ -224,6 +227,10 @@ func (s *site) removeTry(v *view) error {
 	if err != nil {
 		return err
 	}
-	v.removeTried(t.webhook.ID, t.inbox.ID)
+	for _, c := range tryRemoval(t.webhook.ID, t.inbox.ID) {
+		if err := v.do(c, nil); err != nil && mishapStatus(err) != http.StatusNotFound {
+			return err
+		}
+	}
 	return v.goTo(root+"/", "The inbox and its subscription are gone.")
 }

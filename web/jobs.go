@@ -138,7 +138,7 @@ func (s *site) showJob(v *view) error {
 	titles := map[models.ID]models.SubscriptionTitle{}
 	if j.SubscriptionID != nil {
 		if id, err := models.ParseID(*j.SubscriptionID); err == nil {
-			if titles, err = s.Store.SubscriptionTitles(v.r.Context(), v.key.OrganizationID, []models.ID{id}); err != nil {
+			if titles, err = v.titlesOf([]models.ID{id}); err != nil {
 				return err
 			}
 		}
@@ -232,6 +232,11 @@ func (v *view) sentJob() *jobForm {
 	}
 }
 
+// switched reports whether the pages showed the other environment when the form was opened: what it is about is not what was meant then.
+func (v *view) switched(f *jobForm) bool {
+	return f.kind == models.ResendRetry && f.subscription == "" && v.form.Get("sandbox") == strconv.FormatBool(!f.sandbox)
+}
+
 // call is what starts the job, or tries it out.
 func (f *jobForm) call(dry bool) ui.Call {
 	body := map[string]any{"from": instantOf(f.from), "rate_per_second": numberOf(f.rate)}
@@ -274,6 +279,10 @@ func (s *site) startJob(v *view) error {
 		f.faults = faults{"subscription_id": "Give the id of a subscription."}
 		return v.showJobForm(http.StatusUnprocessableEntity, f)
 	}
+	if v.switched(f) {
+		f.faults = faults{"": "You switched to the other environment after this form was opened. Now it is about " + environmentName(f.sandbox) + ": look at it again."}
+		return v.showJobForm(http.StatusUnprocessableEntity, f)
+	}
 	if dry {
 		f.preview = &jobPreview{}
 		err = v.do(f.call(true), f.preview)
@@ -297,6 +306,13 @@ func (s *site) startJob(v *view) error {
 	return v.goTo(started.path(), "Started.")
 }
 
+func environmentName(sandbox bool) string {
+	if sandbox {
+		return "the sandbox"
+	}
+	return "production"
+}
+
 func isID(s string) bool {
 	_, err := models.ParseID(s)
 	return err == nil
@@ -315,7 +331,7 @@ func (v *view) showJobForm(status int, f *jobForm) (err error) {
 		return err
 	}
 	if id, wrong := models.ParseID(f.subscription); wrong == nil {
-		titles, err := v.Store.SubscriptionTitles(v.r.Context(), v.key.OrganizationID, []models.ID{id})
+		titles, err := v.titlesOf([]models.ID{id})
 		if err != nil {
 			return err
 		}

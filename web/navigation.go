@@ -1,7 +1,10 @@
 package web
 
 import (
+	"net/http"
+	"net/url"
 	"strconv"
+	"strings"
 
 	"hookrouter/models"
 )
@@ -22,6 +25,34 @@ func (v *view) navigation() []area {
 		}
 	}
 	return out
+}
+
+// placeAt is the area of the page at a path. It is not ok where none can be read there: what answers a form stands at the form's address,
+// which may be a place for forms alone.
+func (s *site) placeAt(path string) (a area, ok bool) {
+	at := func(method string) string {
+		_, pattern := s.mux.Handler(&http.Request{Method: method, URL: &url.URL{Path: path}})
+		return pattern
+	}
+	page, action := at(http.MethodGet), at(http.MethodPost)
+	if action != "/" && strings.TrimPrefix(action, "POST ") != strings.TrimPrefix(page, "GET ") {
+		return area{}, false // such as subscriptions/preview, which no subscription is called
+	}
+	a, ok = s.places[page]
+	return a, ok
+}
+
+// section is the list that a page belongs to, or the page where its area begins.
+func (s *site) section(page string) string {
+	path, _, _ := strings.Cut(page, "?")
+	first, _, _ := strings.Cut(strings.TrimPrefix(path, root+"/"), "/")
+	if _, ok := s.placeAt(root + "/" + first); ok {
+		return root + "/" + first
+	}
+	if a, ok := s.placeAt(path); ok && a.path != "" {
+		return a.path
+	}
+	return root + "/"
 }
 
 // pressed is a state of a button for those who hear the page.

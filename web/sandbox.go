@@ -222,7 +222,7 @@ func (v *view) scenarioRun(given url.Values) (*scenarioRun, error) {
 
 // follow finds out what became of the events of a run.
 func (v *view) follow(r *scenarioRun) error {
-	names := map[string]string{}
+	var subscriptions []string
 	for i := range r.scenes {
 		sc := &r.scenes[i]
 		if sc.event == "" {
@@ -245,20 +245,17 @@ func (v *view) follow(r *scenarioRun) error {
 			return err
 		}
 		sc.deliveries = list.Data
-		for j := range sc.deliveries {
-			d := &sc.deliveries[j]
-			if _, known := names[d.SubscriptionID]; !known {
-				w := &webhook{}
-				if err := v.get("/v3/webhooks/"+d.SubscriptionID, w); err == nil {
-					names[d.SubscriptionID] = w.title()
-				} else {
-					names[d.SubscriptionID] = "a deleted subscription"
-				}
-			}
-			d.to = names[d.SubscriptionID]
+		for _, d := range sc.deliveries {
+			subscriptions = append(subscriptions, d.SubscriptionID)
 		}
 	}
-	return nil
+	titles, err := v.titles(subscriptions)
+	for _, sc := range r.scenes {
+		for j := range sc.deliveries {
+			sc.deliveries[j].to = titleOf(titles, sc.deliveries[j].SubscriptionID)
+		}
+	}
+	return err
 }
 
 func (s *site) showScenario(v *view) error {

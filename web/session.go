@@ -151,18 +151,28 @@ func (v *view) safe() error {
 	return errPlain
 }
 
-// toSignIn leads to where one signs in, and from there back. What a form wanted is lost; its page is led back to.
-func (v *view) toSignIn(w who) {
+// toSignIn leads to where one signs in, and from there back. What a form wanted is lost; its page is led back to. What follows a form while
+// one types leads nowhere, because what was typed would be lost, and neither does a stream, which ends.
+func (v *view) toSignIn(w who) error {
 	v.done = true
-	to := root + "/sign-in"
+	to, next := root+"/sign-in", v.back()
+	if v.r.Method == http.MethodGet {
+		next = v.r.URL.RequestURI()
+	}
 	if w == operators {
 		to = root + "/operator/sign-in"
-	} else if v.r.Method == http.MethodGet && v.r.URL.Path != root+"/" {
-		to += "?next=" + url.QueryEscape(v.r.URL.RequestURI())
+	} else if next != root+"/" {
+		to += "?next=" + url.QueryEscape(next)
 	}
-	if v.partial() {
+	switch {
+	case v.r.Header.Get("Accept") == "text/event-stream":
+		v.w.WriteHeader(http.StatusNoContent) // tells a browser not to open it again
+	case v.partial() && v.r.Method == http.MethodPost:
+		return v.fragment(signedOut(to))
+	case v.partial():
 		v.w.Header().Set("HX-Redirect", to)
-		return
+	default:
+		http.Redirect(v.w, v.r, to, http.StatusSeeOther)
 	}
-	http.Redirect(v.w, v.r, to, http.StatusSeeOther)
+	return nil
 }

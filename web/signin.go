@@ -179,8 +179,5 @@ func (s *site) switchEnvironment(v *view) error {
 		return err
 	}
 	// What one looked at belongs to the other side; its list exists on both.
-	back := strings.TrimPrefix(v.back(), root+"/")
-	section, _, _ := strings.Cut(back, "/")
-	section, _, _ = strings.Cut(section, "?")
-	return v.goTo(root+"/"+section, "")
+	return v.goTo(s.section(v.back()), "")
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"hookrouter/models"
@@ -55,6 +56,9 @@ type site struct {
 
 	secure   bool
 	attempts *attempts
+	streams  *streams
+	mux      *http.ServeMux
+	places   map[string]area // of the patterns that can be read
 }
 
 // New makes the handler of everything below /developers.
@@ -70,17 +74,21 @@ func New(o Options) (http.Handler, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &site{Options: o, secure: base.Scheme == "https", attempts: newAttempts()}
+	s := &site{Options: o, secure: base.Scheme == "https", attempts: newAttempts(), streams: &streams{}}
 	return s.handler(), nil
 }
 
 // handler mounts everything.
 func (s *site) handler() http.Handler {
 	mux := http.NewServeMux()
+	s.mux, s.places = mux, map[string]area{}
 	mux.HandleFunc("GET "+assets.Root, assets.Serve)
 	for _, a := range s.areas() {
 		for _, r := range a.routes {
 			mux.Handle(r.pattern, s.page(a, r))
+			if strings.HasPrefix(r.pattern, "GET ") {
+				s.places[r.pattern] = a
+			}
 		}
 	}
 	nothing := s.page(area{}, route{who: anyone, page: func(*view) error {

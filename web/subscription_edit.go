@@ -51,12 +51,11 @@ func (v *view) saveForm(done string) error {
 		return err
 	}
 	var saved webhook
-	err = v.do(f.save(), &saved)
-	if f.faults = faultsOf(err); f.faults != nil {
-		return v.showForm(http.StatusUnprocessableEntity, f)
-	}
-	if err != nil {
+	if f.faults, err = f.try(v, f.save(), &saved); err != nil {
 		return err
+	}
+	if f.faults != nil {
+		return v.showForm(http.StatusUnprocessableEntity, f)
 	}
 	return v.goTo(saved.path(), done)
 }
@@ -68,12 +67,10 @@ func (s *site) previewSubscription(v *view) error {
 		return err
 	}
 	dry := &dryRun{}
-	err = v.do(f.preview(), dry)
-	switch f.faults = faultsOf(err); {
-	case f.faults != nil:
-	case err != nil:
+	if f.faults, err = f.try(v, f.preview(), dry); err != nil {
 		return err
-	default:
+	}
+	if f.faults == nil {
 		f.dry = dry
 	}
 	if !v.partial() {

@@ -683,8 +683,8 @@ func (f *subscriptionForm) unusual() bool {
 // secretHint says what becomes of an empty field.
 func secretHint(f *subscriptionForm) string {
 	switch {
-	case f.faults != nil && f.secret != "":
-		return "Type it again: it is shown on no page."
+	case f.secret != "":
+		return "Type it again: it is shown on no page, so this one does not have it any more."
 	case f.was != nil:
 		return "It stays where this is empty. Another one replaces it at once; to exchange it without a gap, use the page Secret."
 	}

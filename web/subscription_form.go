@@ -215,6 +215,38 @@ func (f *subscriptionForm) headerMap() map[string]string {
 	return m
 }
 
+// headerFault is what is wrong with the lines of headers, "" where nothing is. The API gets them by their names, so that it sees neither a
+// line without a name nor the first of two with the same.
+func (f *subscriptionForm) headerFault() string {
+	seen := map[string]bool{}
+	for line := range strings.Lines(f.headers) {
+		line = strings.TrimSpace(line)
+		name, _, ok := strings.Cut(line, ":")
+		name = strings.ToLower(strings.TrimSpace(name))
+		switch {
+		case line == "":
+		case !ok || name == "":
+			return "This line is no header: " + line + ". It needs a name, a colon and a value."
+		case seen[name]:
+			return "The header " + name + " stands there twice."
+		}
+		seen[name] = true
+	}
+	return ""
+}
+
+// try makes a call with what the form holds, and reports what is wrong with it. An error is what a form can't show.
+func (f *subscriptionForm) try(v *view, call ui.Call, out any) (faults, error) {
+	if fault := f.headerFault(); fault != "" {
+		return faults{"headers": fault}, nil
+	}
+	err := v.do(call, out)
+	if wrong := faultsOf(err); wrong != nil {
+		return wrong, nil
+	}
+	return nil, err
+}
+
 // shown is the call that the form makes, without the secret.
 func (f *subscriptionForm) shown() ui.Call {
 	other := *f

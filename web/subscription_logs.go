@@ -3,6 +3,7 @@ package web
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 
 	"hookrouter/models"
@@ -154,7 +155,7 @@ func (v *view) searchLogs(w *webhook, list *logList) error {
 	list.call = ui.Call{Method: http.MethodGet, Path: "/v3/deliveries/" + id.String()}
 	err := v.do(list.call, &one)
 	if err == nil && one.SubscriptionID == w.ID {
-		return v.withAttempts(list, []deliveryLine{one.deliveryLine})
+		return v.withAttempts(list, list.fitting([]deliveryLine{one.deliveryLine}))
 	}
 	if err != nil && mishapOf(err).status != http.StatusNotFound {
 		return err
@@ -165,7 +166,14 @@ func (v *view) searchLogs(w *webhook, list *logList) error {
 	if err != nil && mishapOf(err).status != http.StatusNotFound {
 		return err
 	}
-	return v.withAttempts(list, page.Data)
+	return v.withAttempts(list, list.fitting(page.Data))
+}
+
+// fitting are those of what was found by an id that the other filters leave.
+func (l *logList) fitting(found []deliveryLine) []deliveryLine {
+	return slices.DeleteFunc(found, func(d deliveryLine) bool {
+		return l.status != "" && l.status != string(d.Status) || l.event != "" && !models.Pattern(l.event).Match(d.EventName)
+	})
 }
 
 // withAttempts adds the last attempt of each.

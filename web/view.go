@@ -2,8 +2,10 @@ package web
 
 import (
 	"bytes"
+	"errors"
 	"net/http"
 	"net/url"
+	"path"
 	"strings"
 	"time"
 
@@ -32,14 +34,10 @@ type view struct {
 
 // enter finds out who makes the request and whether they may.
 func (v *view) enter(r route) error {
-	if v.r.Method == http.MethodPost {
-		v.r.Body = http.MaxBytesReader(v.w, v.r.Body, maxForm)
-		if err := v.r.ParseForm(); err != nil {
-			return models.Errorf(models.CodeTooLarge, "The form is too large or broken.")
-		}
-		v.form = v.r.PostForm //nolint:forbidigo // a field of the request, not the function
-	}
 	if err := v.recognize(); err != nil {
+		return err
+	}
+	if err := v.readForm(); err != nil {
 		return err
 	}
 	signedIn := v.key != nil
@@ -50,8 +48,7 @@ func (v *view) enter(r route) error {
 	case r.who == anyone:
 		return nil
 	case !signedIn:
-		v.toSignIn(r.who)
-		return nil
+		return v.toSignIn(r.who)
 	case r.who == operators:
 		return nil
 	}
@@ -61,6 +58,23 @@ func (v *view) enter(r route) error {
 	}
 	if !v.may(action) {
 		return models.Errorf(models.CodeForbidden, "A key of the role %s may not do this. Sign in with another key.", v.key.Role)
+	}
+	return nil
+}
+
+// readForm takes over what was sent in the body.
+func (v *view) readForm() error {
+	if v.r.Method != http.MethodPost {
+		return nil
+	}
+	v.r.Body = http.MaxBytesReader(v.w, v.r.Body, maxForm)
+	err := v.r.ParseForm()
+	v.form = v.r.PostForm //nolint:forbidigo // a field of the request, not the function
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return models.Errorf(models.CodeTooLarge, "The form is too large: it may have %d KiB.", maxForm>>10)
+	}
+	if err != nil {
+		return models.Errorf(models.CodeInvalid, "The form is broken, so nothing was done.")
 	}
 	return nil
 }
@@ -135,13 +149,22 @@ func (v *view) goTo(path, notice string) error {
 	return nil
 }
 
-// back is the page that a form was sent from, where that is one of ours, so that what changes how everything looks leads back to it.
+// back is the page that a form was sent from, where that is one of ours, so that what changes how everything looks leads back to it. From
+// what answered a form it is the nearest page above.
 func (v *view) back() string {
 	from, err := url.Parse(v.r.Header.Get("Referer"))
-	if err != nil || from.Host != v.r.Host || !strings.HasPrefix(from.Path, root+"/") {
+	if err != nil || from.Host != v.r.Host {
 		return root + "/"
 	}
-	return from.RequestURI()
+	if _, ok := v.placeAt(from.Path); ok {
+		return from.RequestURI()
+	}
+	for p := path.Dir(from.Path); strings.HasPrefix(p, root+"/"); p = path.Dir(p) {
+		if _, ok := v.placeAt(p); ok {
+			return (&url.URL{Path: p}).RequestURI()
+		}
+	}
+	return root + "/"
 }
 
 // base is where the API is reached, for curl lines.

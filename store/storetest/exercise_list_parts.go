@@ -82,7 +82,7 @@ func exerciseListParts(w *world) {
 	require.True(w, events.Reached.IsZero(), "the index has only what matched nothing")
 }
 
-// exerciseSubscriptionTitles covers live ones, deleted ones, foreign ones and those that there never were.
+// exerciseSubscriptionTitles covers live ones, deleted ones, foreign ones, those that there never were, and those of one environment.
 func exerciseSubscriptionTitles(w *world) {
 	ctx := w.Context()
 	text := "Contracts"
@@ -91,13 +91,20 @@ func exerciseSubscriptionTitles(w *world) {
 	require.NoError(w, w.DeleteSubscription(ctx, w.org.ID, gone.ID, models.ID{}, w.clock.Now()))
 	foreign := w.spec(w.organization("other").ID)
 	require.NoError(w, w.CreateSubscription(ctx, foreign, 0, models.ID{}))
-	titles, err := w.SubscriptionTitles(ctx, w.org.ID, []models.ID{live.ID, gone.ID, foreign.ID, NewID()})
+	titles, err := w.SubscriptionTitles(ctx, w.org.ID, nil, []models.ID{live.ID, gone.ID, foreign.ID, NewID()})
 	require.NoError(w, err)
 	require.Equal(w, map[models.ID]models.SubscriptionTitle{
 		live.ID: {Endpoint: "https://hooks.example.com/a", Description: "Contracts"},
 		gone.ID: {Endpoint: "https://hooks.example.com/b", Deleted: true},
 	}, titles)
-	titles, err = w.SubscriptionTitles(ctx, w.org.ID, nil)
+	titles, err = w.SubscriptionTitles(ctx, w.org.ID, nil, nil)
 	require.NoError(w, err)
 	require.Empty(w, titles)
+	rehearsal := w.subscribe(func(s *models.Subscription) { s.Sandbox = true })
+	for _, sandbox := range []bool{true, false} {
+		titles, err = w.SubscriptionTitles(ctx, w.org.ID, &sandbox, []models.ID{live.ID, rehearsal.ID})
+		require.NoError(w, err)
+		require.Len(w, titles, 1)
+		require.Equal(w, sandbox, titles[live.ID] == models.SubscriptionTitle{}, "what is of the other environment is left out")
+	}
 }

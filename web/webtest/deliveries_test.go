@@ -1,16 +1,21 @@
 package webtest
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"testing"
 
+	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 )
 
 // count is an expression for how many elements a selector finds.
 func count(selector string) string { return "document.querySelectorAll(`" + selector + "`).length" }
+
+// awaited waits for the promise that an expression gives.
+func awaited(p *runtime.EvaluateParams) { p.AwaitPromise = &yes }
 
 const rowsOfDeliveries = "#delivery-rows tbody tr"
 
@@ -40,6 +45,7 @@ func walkDeliveries(t *testing.T, w *traffic) {
 	b.walkLive(w)
 	b.walkDelivery(w)
 	b.walkJobs(w)
+	b.walkTwice(w)
 }
 
 // walkDeliveryList filters, and finds by ids and by what a subscription is called.
@@ -84,8 +90,51 @@ func (b *browser) walkLive(w *traffic) {
 	w.await("delivered", w.contracts, 5)
 	require.Equal(b.t, int64(4), ask(b, chromedp.Evaluate[int64](count(rowsOfDeliveries))), "the list is held")
 	b.see("Paused")
+
+	// A list that was filtered anew is held as well, and one that goes on ends the stream of what it replaced.
+	b.do(chromedp.Evaluate[chromedp.Void](`window.sources = [];
+		window.EventSource = class extends EventSource { constructor(to) { super(to); sources.push(this); } }`))
+	b.put("#status", "delivered")
+	b.await(count(rowsOfDeliveries)+" === 5", "the filter does nothing")
+	require.Zero(b.t, ask(b, chromedp.Evaluate[int64]("sources.length")), "it follows again, and says that it does not")
 	b.click(".live")
-	b.await(count(rowsOfDeliveries)+" === 5", "the list does not go on")
+	w.send("signer.done", nil)
+	b.await(count(rowsOfDeliveries)+" === 6", "the list does not go on")
+	b.put("#status", "failed")
+	b.await("sources.length === 2 && sources[0].readyState === EventSource.CLOSED", "the stream of the list before goes on")
+
+	// Once the session is over nothing comes in any more, and the page does not say that it does.
+	b.do(chromedp.Evaluate[chromedp.Void](`fetch("/developers/sign-out", {method: "POST"}).then(() => { window.over = true })`))
+	b.await("window.over", "signing out does not end")
+	b.click(".live")
+	b.click(".live")
+	b.see("Paused")
+	b.signIn()
+}
+
+// walkTwice presses a button twice before the next page is there, and copies twice.
+func (b *browser) walkTwice(w *traffic) {
+	b.t.Helper()
+	b.open("/developers/subscriptions/" + w.crm + "/test")
+	went := ask(b, chromedp.Evaluate[int64](`(() => {
+		let went = 0;
+		addEventListener("submit", (e) => { if (!e.defaultPrevented) went++; e.preventDefault(); });
+		const button = document.querySelector('form[action$="/test"] button');
+		button.click();
+		button.click();
+		return went;
+	})()`))
+	require.Equal(b.t, int64(1), went, "it is sent twice")
+
+	b.do(chromedp.Evaluate[chromedp.Void](`window.later = [];
+		window.setTimeout = (then) => later.push(then);
+		Object.defineProperty(navigator, "clipboard", {value: {writeText: (text) => { window.copied = text; return Promise.resolve(); }}});
+		document.querySelector('[data-copy-from="test-curl"]').click();`))
+	b.await(`document.querySelector("#toasts").textContent === "Copied"`, "whoever hears the page is not told")
+	const label = `document.querySelector('[data-copy-from="test-curl"]').textContent`
+	again := `document.querySelector('[data-copy-from="test-curl"]').click(), Promise.resolve().then(() => { later.forEach((then) => then()); return ` + label + `; })`
+	require.Equal(b.t, "Copy", ask(b, chromedp.Evaluate[string](again, awaited)), "it can be copied again")
+	require.Contains(b.t, ask(b, chromedp.Evaluate[string]("copied")), "/test")
 }
 
 // walkDelivery looks at deliveries that failed, that arrived, and whose endpoint tries to harm the page, and sends one again.
@@ -137,6 +186,17 @@ func (b *browser) walkJobs(w *traffic) {
 	b.fill("#rate_per_second", "1")
 	b.click(`button[value="start"]`)
 	b.see("It goes from old to new.")
+	for _, focused := range []string{`form[action$="/cancel"] button`, `#job-curl`, `.crumbs a`} { // a stream must not take the focus from who is about to press
+		require.True(b.t, ask(b, chromedp.Evaluate[bool](fmt.Sprintf(`import(document.querySelector("script[type=module]").src.replace("app.js", "keep.js")).then(({remember}) => {
+			const before = document.querySelector(%q), main = document.querySelector("main");
+			before.closest("details")?.setAttribute("open", "");
+			before.focus();
+			const restore = remember(main);
+			main.innerHTML = main.innerHTML;
+			restore();
+			return !before.isConnected && document.activeElement === document.querySelector(%q);
+		})`, focused, focused), awaited)), focused)
+	}
 	b.click(`form[action$="/cancel"] button`)
 	b.see("Canceled. What it had put in the queue is still sent.")
 	b.open("/developers/jobs")

@@ -23,6 +23,7 @@
 // costs as much as four pages.
 //
 // walk_test.go is the way of a customer from the first page to the last.
+// visits_test.go covers what answers say without a window, all on one program.
 // links_test.go follows every link and form: a page that nothing leads to, a dead end, or an action without its call fails there.
 // keyboard_pages_test.go goes through pages with Tab alone, and company_test.go is a part of the scene that is no test.
 //

@@ -34,14 +34,28 @@ function tellTimes(scope = document) {
   for (const el of scope.querySelectorAll("time[data-exact]")) el.textContent = absolute.format(new Date(el.dateTime));
 }
 
-// Copying: the text is that of the element the button names, or its own data-copy.
+// Copying: the text is that of the element the button names, or its own data-copy. Whoever hears the page is told too.
 async function copy(button) {
   const from = button.dataset.copyFrom && document.getElementById(button.dataset.copyFrom);
   await navigator.clipboard.writeText(from ? from.textContent : button.dataset.copy);
-  const label = button.textContent;
+  if ("done" in button.dataset) return; // a second click finds it said
+  const label = button.textContent, told = document.createElement("span");
+  told.className = "unseen";
   button.dataset.done = "";
-  button.textContent = "Copied";
-  setTimeout(() => { delete button.dataset.done; button.textContent = label; }, 1600);
+  button.textContent = told.textContent = "Copied";
+  document.getElementById("toasts")?.append(told);
+  setTimeout(() => { delete button.dataset.done; button.textContent = label; told.remove(); }, 1600);
+}
+
+// Forms that change something are sent once: a second click while the first is under way would do it twice. After that time one is meant.
+const meant = 10000;
+const sent = new WeakMap();
+
+function sendOnce(e) {
+  const form = e.target, before = sent.get(form);
+  if (form.method !== "post" || e.defaultPrevented) return;
+  if (before && before.button === e.submitter && Date.now() - before.at < meant) e.preventDefault();
+  else sent.set(form, { button: e.submitter, at: Date.now() });
 }
 
 // Pickers: search hides what does not fit; a group's star takes the place of its members.
@@ -65,7 +79,7 @@ function search(input) {
 // Confirming by typing: the button is there for all; scripts keep it shut until the words are right. The server checks them anyway.
 function confirmTyped(input) {
   const button = input.form.querySelector("[data-confirmed]");
-  button.disabled = input.value.trim() !== input.dataset.confirm;
+  button.disabled = ![input.value, input.value.trim()].includes(input.dataset.confirm); // the words may begin or end with blanks
 }
 
 // Live counts beside pickers.
@@ -78,8 +92,10 @@ function countPicked(picker) {
 }
 
 // Streams: what the server sends takes the place of what the element shows; times in it are told anew. What was unfolded stays so, and
-// the link that has the focus keeps it. A button with data-pause, the id of the element, holds a stream and lets it go on.
-const streams = new WeakMap();
+// what has the focus keeps it. A button with data-pause, the id of the element, holds a stream and lets it go on; it says so as well where
+// the server lets the stream end for good, as it does once the session is over.
+const streams = new Map();
+const pauseOf = (el) => document.querySelector(`[data-pause="${CSS.escape(el.id)}"]`);
 
 function show(el, html) {
   const restore = remember(el);
@@ -89,14 +105,24 @@ function show(el, html) {
 }
 
 function follow(el) {
-  if (streams.has(el)) return;
+  if (streams.has(el) || pauseOf(el)?.getAttribute("aria-pressed") === "true") return;
   const source = new EventSource(el.dataset.stream);
   streams.set(el, source);
-  source.onmessage = (e) => {
-    if (el.isConnected) show(el, e.data);
-    else source.close();
+  source.onmessage = (e) => { if (el.isConnected) show(el, e.data); else endStreams(); };
+  source.onerror = () => {
+    if (source.readyState !== EventSource.CLOSED || streams.get(el) !== source) return;
+    streams.delete(el);
+    pauseOf(el)?.setAttribute("aria-pressed", true);
   };
-  source.onerror = () => { if (!el.isConnected) source.close(); };
+}
+
+// Streams of what was replaced end: browsers have few connections, which the next pages need.
+function endStreams() {
+  for (const [el, source] of streams) {
+    if (el.isConnected) continue;
+    source.close();
+    streams.delete(el);
+  }
 }
 
 function pause(button) {
@@ -113,6 +139,7 @@ function pause(button) {
 }
 
 function enhance(scope) {
+  endStreams();
   if (scope.matches?.("[data-stream]")) follow(scope);
   scope.querySelectorAll("[data-stream]").forEach(follow);
   tellTimes(scope);
@@ -128,6 +155,7 @@ document.addEventListener("click", (e) => {
   if (button?.matches("[data-pause]")) pause(button);
   if (button?.matches("[data-dismiss]")) button.closest(".toast").remove();
 });
+addEventListener("submit", sendOnce); // after all others, one of which may hold it
 document.addEventListener("input", (e) => {
   if (e.target.matches("[data-picker-search]")) search(e.target);
   if (e.target.matches("[data-confirm]")) confirmTyped(e.target);
