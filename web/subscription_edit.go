@@ -2,6 +2,8 @@ package web
 
 import (
 	"net/http"
+
+	"hookrouter/web/ui"
 )
 
 func (s *site) newSubscription(v *view) error {
@@ -51,14 +53,32 @@ func (v *view) saveForm(done string) error {
 		return err
 	}
 	var saved webhook
-	err = v.do(f.save(), &saved)
-	if f.faults = faultsOf(err); f.faults != nil {
+	err = v.sendForm(f, f.save(), &saved)
+	late, lost := v.changedMeanwhile(f, err)
+	switch {
+	case lost != nil:
+		return lost
+	case late && f.says(f.was): // sent twice, or others had the same in mind
+		return v.goTo(f.was.path(), done)
+	case late:
+		return v.showForm(http.StatusConflict, f)
+	case f.faults != nil:
 		return v.showForm(http.StatusUnprocessableEntity, f)
-	}
-	if err != nil {
+	case err != nil:
 		return err
 	}
 	return v.goTo(saved.path(), done)
+}
+
+// sendForm makes a call with what a form says and keeps what is wrong with it. Lines that can't become headers are not sent.
+func (v *view) sendForm(f *subscriptionForm, c ui.Call, out any) error {
+	if f.faults = f.lineFaults(); f.faults != nil {
+		return nil
+	}
+	err := v.do(c, out)
+	f.faults = faultsOf(err)
+	f.placeHeaders(err)
+	return err
 }
 
 // previewSubscription says what the form would do: beside it, or, without scripts, on the form's page.
@@ -68,8 +88,8 @@ func (s *site) previewSubscription(v *view) error {
 		return err
 	}
 	dry := &dryRun{}
-	err = v.do(f.preview(), dry)
-	switch f.faults = faultsOf(err); {
+	err = v.sendForm(f, f.preview(), dry)
+	switch {
 	case f.faults != nil:
 	case err != nil:
 		return err
