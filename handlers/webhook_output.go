@@ -34,6 +34,7 @@ type webhookOutput struct {
 	State        string            `json:"state"`
 	SuspendedAt  *string           `json:"suspended_at"`
 	StateReason  *string           `json:"state_reason"`
+	Version      int               `json:"version"` // see stillAt
 }
 
 // showWebhook writes a subscription for a role. Whoever may change subscriptions sees their secrets, as with the vendor, whose
@@ -45,7 +46,7 @@ func (a *api) showWebhook(s *models.Subscription, role models.Role) webhookOutpu
 		Format: s.Format, EntityKey: optional(s.EntityKey), Headers: make(map[string]string, len(s.Headers)),
 		MaxInFlight: optional(s.MaxInFlight), RatePerSec: optional(s.RatePerSec),
 		TimeoutFirst: optional(s.TimeoutFirst.Milliseconds()), TimeoutRetry: optional(s.TimeoutRetry.Milliseconds()),
-		State: "active",
+		State: "active", Version: s.Version,
 	}
 	if s.Suspended() {
 		out.State, out.SuspendedAt, out.StateReason = "suspended", optional(seconds(s.SuspendedAt)), optional(string(s.StateReason))

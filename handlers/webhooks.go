@@ -80,6 +80,10 @@ func (a *api) updateWebhook(c *gin.Context, key *models.APIKey) error {
 	if err != nil {
 		return err
 	}
+	version, err := expected(given)
+	if err != nil {
+		return err
+	}
 	catalogue, err := a.catalogueOf(c.Request.Context(), key.OrganizationID)
 	if err != nil {
 		return err
@@ -87,6 +91,12 @@ func (a *api) updateWebhook(c *gin.Context, key *models.APIKey) error {
 	now := a.Now().UTC()
 	s, err := a.Store.UpdateSubscription(c.Request.Context(), key.OrganizationID, id, key.ID, now,
 		func(s *models.Subscription) error {
+			if !sees(key, s.Sandbox) {
+				return noSuch("webhook")
+			}
+			if err := stillAt(s, version); err != nil {
+				return err
+			}
 			in, err := a.edit(s, given, key, catalogue)
 			if err != nil {
 				return err

@@ -34,7 +34,7 @@ func TestASubscriptionsLife(t *testing.T) {
 
 	changed := w.call("PATCH", path, key, `{"enabled":false,"nonsense":1}`).is(200).json()
 	require.Equal(t, "2026-05-04T10:00:07Z", changed["updated_at"])
-	s["enabled"], s["updated_at"] = false, changed["updated_at"]
+	s["enabled"], s["updated_at"], s["version"] = false, changed["updated_at"], 2.0
 	require.Equal(t, s, changed, "fields that are absent keep their values")
 
 	gone := w.call("DELETE", path, key, "").is(204)

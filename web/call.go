@@ -93,6 +93,9 @@ func (v *view) get(path string, out any) error {
 // faults are what the API finds wrong, by the name of the field; "" has what belongs to none.
 type faults map[string]string
 
+// inPatch is before the names of fields where a dry run is asked about a change.
+const inPatch = "patch."
+
 // faultsOf are the faults of an error, and nil where it is none that a form can show. The name of a list's element is cut to that of the
 // list, because that is the field.
 func faultsOf(err error) faults {
@@ -102,7 +105,7 @@ func faultsOf(err error) faults {
 	}
 	f := faults{}
 	for _, p := range r.Params {
-		name, _, _ := strings.Cut(p.Name, "[")
+		name, _, _ := strings.Cut(strings.TrimPrefix(p.Name, inPatch), "[")
 		name, _, _ = strings.Cut(name, ".")
 		if f[name] == "" {
 			f[name] = p.Reason

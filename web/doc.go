@@ -11,7 +11,8 @@
 //   - A session holds no key. Each page asks for the key anew, so a revoked one shows nothing more.
 //   - Nothing of one organization is ever on a page of another: each read carries the organization of the session's key.
 //   - The content security policy allows no inline script, no inline style and nothing from elsewhere.
-//   - What changes something is a POST of the same origin, and works without scripts.
+//   - What changes something is a POST of the same origin, works without scripts, and leads to a page that can be loaded again; see once.go for
+//     what is shown once.
 //   - A list reads one page from the database, however many there are.
 //
 // # To add a page
@@ -41,7 +42,7 @@
 // look checks a page for accessibility in light and dark. See doc.go there.
 //
 // Read in this order: site.go, areas.go, view.go, call.go, layout.templ; then who is there: session.go, signin.go, attempts.go; then
-// headers.go, flash.go, errors.go, stream.go; then pages: subscriptions.go and its neighbors as the model for all others; stats.go;
+// headers.go, flash.go, once.go, errors.go, stream.go; then pages: subscriptions.go and its neighbors as the model for all others; stats.go;
 // overview.go, overview_concerns.go, first_run.go; deliveries.go, jobs.go, events.go and catalogue.go with what begins with their names; sandbox.go,
 // inboxes.go, retry_plan.go, keys.go, audit.go, callbacks.go, operator.go, operator_looks.go, help.go, design.go.
 package web

@@ -5,7 +5,7 @@ import "hookrouter/web/ui"
 const helpPath = root + "/help"
 
 func (s *site) helpRoutes() []route {
-	return []route{{pattern: "GET " + helpPath, page: s.showHelp}}
+	return []route{{pattern: "GET " + helpPath, page: s.showHelp}, {pattern: "GET " + receiversPath, page: s.showReceivers}}
 }
 
 // showHelp leads to what is written about the API, and says how to begin.

@@ -92,23 +92,31 @@ func newKeyring(path, call string) *keyring {
 	return &keyring{path: path, call: call, role: string(models.RoleManager), environment: string(models.Production)}
 }
 
-// make makes the key that the form describes. Its text is shown in the answer itself: it is in no address, no cookie and no later page.
-func (k *keyring) make(v *view) (status int, err error) {
+// make makes the key that the form describes and leads to the page that shows its text, once. It reports whether it did: otherwise the
+// form comes back with its faults.
+func (k *keyring) make(v *view) (made bool, err error) {
 	k.name, k.role, k.environment = strings.TrimSpace(v.form.Get("name")), v.form.Get("role"), v.form.Get("environment")
-	made := &keyLine{}
-	err = v.do(callJSON(http.MethodPost, k.call, k.body()), made)
+	fresh := &keyLine{}
+	err = v.do(callJSON(http.MethodPost, k.call, k.body()), fresh)
 	if k.faults = faultsOf(err); k.faults != nil {
-		return http.StatusUnprocessableEntity, nil
+		return false, nil
 	}
 	if err != nil {
-		return 0, err
+		return false, err
 	}
-	k.fresh, k.name = made, ""
-	return http.StatusOK, nil
+	return true, v.showOnce(k.path, fresh)
+}
+
+// takeFresh finds the key that was just made, where there is one.
+func (k *keyring) takeFresh(v *view) *keyring {
+	if fresh := new(keyLine); v.takeOnce(fresh) {
+		k.fresh = fresh
+	}
+	return k
 }
 
 func (s *site) listKeys(v *view) error {
-	return v.keysPage(http.StatusOK, newKeyring(keysPath, "/v3/api_keys"))
+	return v.keysPage(http.StatusOK, newKeyring(keysPath, "/v3/api_keys").takeFresh(v))
 }
 
 const keysEach = 50 // on a page
@@ -137,11 +145,10 @@ func (v *view) keysPage(status int, k *keyring) error {
 
 func (s *site) createKey(v *view) error {
 	k := newKeyring(keysPath, "/v3/api_keys")
-	status, err := k.make(v)
-	if err != nil {
+	if made, err := k.make(v); made || err != nil {
 		return err
 	}
-	return v.keysPage(status, k)
+	return v.keysPage(http.StatusUnprocessableEntity, k)
 }
 
 // ownKey reads the key that the path names.

@@ -134,7 +134,7 @@ func (s *site) showOrganization(v *view) error {
 	if err != nil {
 		return err
 	}
-	return v.organizationPage(http.StatusOK, o, formOfOrganization(o), keysOf(o))
+	return v.organizationPage(http.StatusOK, o, formOfOrganization(o), keysOf(o).takeFresh(v))
 }
 
 func formOfOrganization(o *organization) *organizationForm {
@@ -175,11 +175,10 @@ func (s *site) createKeyOf(v *view) error {
 		return err
 	}
 	k := keysOf(o)
-	status, err := k.make(v)
-	if err != nil {
+	if made, err := k.make(v); made || err != nil {
 		return err
 	}
-	return v.organizationPage(status, o, formOfOrganization(o), k)
+	return v.organizationPage(http.StatusUnprocessableEntity, o, formOfOrganization(o), k)
 }
 
 // revocationOf is about a key of the organization that the path names.

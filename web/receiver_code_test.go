@@ -78,6 +78,15 @@ func startReceiver(t *testing.T, s snippet) string {
 	if s.id == "php" {
 		command = []string{"php", "-S", address, file}
 	}
+	require.Contains(t, s.text, "3000")
+	require.NotContains(t, s.text, "8080", "the service itself listens there")
+	if s.id != "php" { // which has no start, and says it at each request
+		without := exec.CommandContext(t.Context(), command[0], command[1:]...) //nolint:gosec // as below
+		without.Env = append(os.Environ(), "WEBHOOK_SECRET=", "PORT="+port)
+		said, err := without.CombinedOutput()
+		require.Error(t, err, "it starts without a secret")
+		require.Contains(t, string(said), "set WEBHOOK_SECRET")
+	}
 	var out bytes.Buffer
 	cmd := exec.Command(command[0], command[1:]...)
 	cmd.Env = append(os.Environ(), "WEBHOOK_SECRET="+receiverSecret, "PORT="+port)

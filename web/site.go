@@ -24,6 +24,7 @@ type Store interface {
 	Callbacks
 	DeliveryLists
 	EventLists
+	Sealer
 	KeyByHash(ctx context.Context, hash [32]byte) (models.APIKey, error)
 	Organization(ctx context.Context, id models.ID) (models.Organization, error)
 }

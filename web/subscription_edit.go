@@ -2,6 +2,8 @@ package web
 
 import (
 	"net/http"
+
+	"hookrouter/web/ui"
 )
 
 func (s *site) newSubscription(v *view) error {
@@ -51,13 +53,32 @@ func (v *view) saveForm(done string) error {
 		return err
 	}
 	var saved webhook
-	if f.faults, err = f.try(v, f.save(), &saved); err != nil {
+	err = v.sendForm(f, f.save(), &saved)
+	late, lost := v.changedMeanwhile(f, err)
+	switch {
+	case lost != nil:
+		return lost
+	case late && f.says(f.was): // sent twice, or others had the same in mind
+		return v.goTo(f.was.path(), done)
+	case late:
+		return v.showForm(http.StatusConflict, f)
+	case f.faults != nil:
+		return v.showForm(http.StatusUnprocessableEntity, f)
+	case err != nil:
 		return err
 	}
-	if f.faults != nil {
-		return v.showForm(http.StatusUnprocessableEntity, f)
-	}
 	return v.goTo(saved.path(), done)
+}
+
+// sendForm makes a call with what a form says and keeps what is wrong with it. Lines that can't become headers are not sent.
+func (v *view) sendForm(f *subscriptionForm, c ui.Call, out any) error {
+	if f.faults = f.lineFaults(); f.faults != nil {
+		return nil
+	}
+	err := v.do(c, out)
+	f.faults = faultsOf(err)
+	f.placeHeaders(err)
+	return err
 }
 
 // previewSubscription says what the form would do: beside it, or, without scripts, on the form's page.
@@ -67,10 +88,12 @@ func (s *site) previewSubscription(v *view) error {
 		return err
 	}
 	dry := &dryRun{}
-	if f.faults, err = f.try(v, f.preview(), dry); err != nil {
+	err = v.sendForm(f, f.preview(), dry)
+	switch {
+	case f.faults != nil:
+	case err != nil:
 		return err
-	}
-	if f.faults == nil {
+	default:
 		f.dry = dry
 	}
 	if !v.partial() {

@@ -38,6 +38,7 @@ type webhook struct {
 	State        string            `json:"state"`
 	SuspendedAt  *time.Time        `json:"suspended_at"`
 	StateReason  *string           `json:"state_reason"`
+	Version      int               `json:"version"`
 }
 
 func (w *webhook) path() string { return subscriptionsPath + "/" + w.ID }
@@ -66,7 +67,9 @@ func (v *view) webhook() (*webhook, error) {
 
 // subscriptionForm is the form to make or change a subscription: what was typed, what is wrong with it, and what there is to choose.
 type subscriptionForm struct {
-	was *webhook // nil for a new one
+	was       *webhook   // nil for a new one
+	version   int        // of what it is, when the form was opened; 0 where unknown
+	meanwhile *meanwhile // where that is not how it is any more
 
 	endpoint, description, format, entity, headers string
 	secret                                         string // typed just now; it is on no page again
@@ -104,7 +107,7 @@ func newSubscriptionForm(v *view) *subscriptionForm {
 // formOf is the form that shows what a subscription is.
 func formOf(w *webhook) *subscriptionForm {
 	f := &subscriptionForm{
-		was: w, endpoint: w.Endpoint, format: w.Format, sandbox: w.Sandbox, autoRetry: w.AutoRetry, enabled: w.Enabled,
+		was: w, version: w.Version, endpoint: w.Endpoint, format: w.Format, sandbox: w.Sandbox, autoRetry: w.AutoRetry, enabled: w.Enabled,
 		events: w.Events, scopes: w.Scopes, workspaces: w.Workspaces,
 		inFlight: numberText(w.MaxInFlight), timeoutFirst: numberText(w.TimeoutFirst), timeoutRetry: numberText(w.TimeoutRetry),
 	}
@@ -137,6 +140,9 @@ func numberText[T int | int64](n *T) string {
 
 // read takes over what was typed.
 func (f *subscriptionForm) read(given url.Values) {
+	if n, err := strconv.Atoi(given.Get("version")); err == nil && n > 0 {
+		f.version = n
+	}
 	f.endpoint = strings.TrimSpace(given.Get("endpoint"))
 	f.description = strings.TrimSpace(given.Get("description"))
 	f.secret, f.noSecret = strings.TrimSpace(given.Get("secret_key")), given.Get("no_secret") == "true"
@@ -207,44 +213,10 @@ func numberOf(s string) any {
 
 func (f *subscriptionForm) headerMap() map[string]string {
 	m := map[string]string{}
-	for line := range strings.Lines(f.headers) {
-		if name, value, _ := strings.Cut(strings.TrimSpace(line), ":"); name != "" {
-			m[strings.TrimSpace(name)] = strings.TrimSpace(value)
-		}
+	for _, l := range f.headerLines() {
+		m[l.name] = l.value
 	}
 	return m
-}
-
-// headerFault is what is wrong with the lines of headers, "" where nothing is. The API gets them by their names, so that it sees neither a
-// line without a name nor the first of two with the same.
-func (f *subscriptionForm) headerFault() string {
-	seen := map[string]bool{}
-	for line := range strings.Lines(f.headers) {
-		line = strings.TrimSpace(line)
-		name, _, ok := strings.Cut(line, ":")
-		name = strings.ToLower(strings.TrimSpace(name))
-		switch {
-		case line == "":
-		case !ok || name == "":
-			return "This line is no header: " + line + ". It needs a name, a colon and a value."
-		case seen[name]:
-			return "The header " + name + " stands there twice."
-		}
-		seen[name] = true
-	}
-	return ""
-}
-
-// try makes a call with what the form holds, and reports what is wrong with it. An error is what a form can't show.
-func (f *subscriptionForm) try(v *view, call ui.Call, out any) (faults, error) {
-	if fault := f.headerFault(); fault != "" {
-		return faults{"headers": fault}, nil
-	}
-	err := v.do(call, out)
-	if wrong := faultsOf(err); wrong != nil {
-		return wrong, nil
-	}
-	return nil, err
 }
 
 // shown is the call that the form makes, without the secret.
@@ -261,7 +233,11 @@ func (f *subscriptionForm) save() ui.Call {
 	if f.was == nil {
 		return callJSON(http.MethodPost, "/v3/webhooks", f.body())
 	}
-	return callJSON(http.MethodPatch, f.was.call(""), f.body())
+	body := f.body()
+	if f.version > 0 {
+		body["version"] = f.version
+	}
+	return callJSON(http.MethodPatch, f.was.call(""), body)
 }
 
 // preview is the call that says what the form would do.

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"time"
 
+	"hookrouter/models"
 	"hookrouter/web/ui"
 )
 
@@ -41,12 +42,37 @@ func (r *rotation) waiting() bool {
 	return len(r.lines) > 0 && r.lines[0].State == "next"
 }
 
+// untried reports whether no receiver accepted anything with the next secret.
+func (r *rotation) untried() bool { return r.waiting() && r.lines[0].Succeeded == 0 }
+
+// evidence is where a receiver finds what it needs to check a call of the subscription, and how that goes on while its secret is exchanged.
+type evidence int
+
+const (
+	signedByHeaders evidence = iota // a header for each secret
+	signedByList                   // one header with a signature for each secret
+	bySecret                       // the secret itself, one at a time
+)
+
+func evidenceOf(format string) evidence {
+	switch models.Format(format) {
+	case models.FormatStandardWebhooks:
+		return signedByList
+	case models.FormatDocumenso:
+		return bySecret
+	default:
+		return signedByHeaders
+	}
+}
+
 func (s *site) showSecret(v *view) error {
 	w, err := v.webhook()
 	if err != nil {
 		return err
 	}
-	return v.secretPage(http.StatusOK, &aboutSubscription{webhook: w}, "")
+	fresh := ""
+	v.takeOnce(&fresh)
+	return v.secretPage(http.StatusOK, &aboutSubscription{webhook: w}, fresh)
 }
 
 func (v *view) secretPage(status int, a *aboutSubscription, fresh string) error {
@@ -58,8 +84,17 @@ func (v *view) secretPage(status int, a *aboutSubscription, fresh string) error 
 	return v.renderAs(status, a.title(), secretPage(v, a, &rotation{lines: list.Data, fresh: fresh}))
 }
 
-// rotateSecret shows the new secret in the answer itself: it is in no address, no cookie and no later page.
-func (s *site) rotateSecret(v *view) error {
+// changeSecret makes the next secret or activates the one that waits. Both are sent to the page's own address, so that whatever comes back can
+// be loaded again.
+func (s *site) changeSecret(v *view) error {
+	if v.form.Get("do") == "activate" {
+		return v.activateSecret()
+	}
+	return v.rotateSecret()
+}
+
+// rotateSecret leads to the page that shows the new secret, once.
+func (v *view) rotateSecret() error {
 	w, err := v.webhook()
 	if err != nil {
 		return err
@@ -74,10 +109,10 @@ func (s *site) rotateSecret(v *view) error {
 	if err != nil {
 		return err
 	}
-	return v.secretPage(http.StatusOK, a, made.SecretKey)
+	return v.showOnce(w.path()+"/secret", made.SecretKey)
 }
 
-func (s *site) activateSecret(v *view) error {
+func (v *view) activateSecret() error {
 	w, err := v.webhook()
 	if err != nil {
 		return err

@@ -8,11 +8,11 @@ import (
 
 // testOutcome is what became of a test.
 type testOutcome struct {
-	EventName   string                `json:"event_name"`
-	DeliveryID  string                `json:"delivery_id"`
-	Status      models.DeliveryStatus `json:"status"`
-	RequestBody *string               `json:"request_body"`
-	Attempt     *attempt              `json:"attempt"`
+	EventName   string
+	Delivery    string // its path
+	Status      models.DeliveryStatus
+	RequestBody *string
+	Attempt     *attempt
 }
 
 // trial is the page of tests: what can be sent, and what became of the last one.
@@ -28,7 +28,35 @@ func (s *site) showTest(v *view) error {
 	if err != nil {
 		return err
 	}
-	return v.testPage(http.StatusOK, w, &trial{})
+	t := &trial{}
+	if err := v.outcomeOf(w, t); err != nil {
+		return err
+	}
+	return v.testPage(http.StatusOK, w, t)
+}
+
+// outcomeOf finds what became of the test that the address names: one that was just sent, so that loading the page again sends nothing.
+func (v *view) outcomeOf(w *webhook, t *trial) error {
+	given := v.r.URL.Query().Get("delivery")
+	if given == "" {
+		return nil
+	}
+	d := &delivery{}
+	id, err := models.ParseID(given)
+	if err == nil {
+		err = v.get("/v3/deliveries/"+id.String(), d)
+	} else {
+		err = models.Errorf(models.CodeNotFound, "")
+	}
+	if mishapStatus(err) == http.StatusNotFound || err == nil && (!d.Test || d.SubscriptionID != w.ID) {
+		return models.Errorf(models.CodeNotFound, "There is no such test of this subscription.")
+	}
+	if err != nil {
+		return err
+	}
+	t.chosen = d.EventName
+	t.outcome = &testOutcome{EventName: d.EventName, Delivery: d.path(), Status: d.Status, RequestBody: d.RequestBody, Attempt: d.last()}
+	return nil
 }
 
 // testPage offers what the subscription listens to before everything else.
@@ -58,14 +86,17 @@ func (s *site) sendTest(v *view) error {
 	if err != nil {
 		return err
 	}
-	t := &trial{chosen: v.form.Get("event_name"), outcome: &testOutcome{}}
-	err = v.do(callJSON(http.MethodPost, w.call("/test"), map[string]any{"event_name": t.chosen}), t.outcome)
+	t := &trial{chosen: v.form.Get("event_name")}
+	var sent struct {
+		DeliveryID string `json:"delivery_id"`
+	}
+	err = v.do(callJSON(http.MethodPost, w.call("/test"), map[string]any{"event_name": t.chosen}), &sent)
 	if f := faultsOf(err); f != nil {
-		t.outcome, t.fault = nil, f[""]+f["event_name"]
+		t.fault = f[""] + f["event_name"]
 		return v.testPage(http.StatusUnprocessableEntity, w, t)
 	}
 	if err != nil {
 		return err
 	}
-	return v.testPage(http.StatusOK, w, t)
+	return v.goTo(w.path()+"/test?delivery="+sent.DeliveryID, "")
 }

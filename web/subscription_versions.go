@@ -18,6 +18,7 @@ type versionLine struct {
 	} `json:"changed_by"`
 	Changes []struct {
 		Field  string          `json:"field"`
+		Change string          `json:"change"`
 		Before json.RawMessage `json:"before"`
 		After  json.RawMessage `json:"after"`
 	} `json:"changes"`
@@ -34,6 +35,20 @@ func (l versionLine) who() string {
 type versionList struct {
 	lines       []versionLine
 	first, next string
+}
+
+// differs reports whether a version may say something else than the newest: one after which nothing but the secret changed does not, and going
+// back to it would do nothing.
+func (l *versionList) differs(i int) bool {
+	if l.first != "" {
+		return true // the newest are on another page
+	}
+	for _, later := range l.lines[:i] {
+		if later.Changes == nil || len(later.Changes) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 func (s *site) showVersions(v *view) error {

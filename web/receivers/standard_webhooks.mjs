@@ -1,8 +1,12 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { createServer } from "node:http";
 
-const key = Buffer.from(process.env.WEBHOOK_SECRET.replace(/^whsec_/, ""), "base64");
-const port = Number(process.env.PORT ?? 8080);
+const key = Buffer.from((process.env.WEBHOOK_SECRET ?? "").replace(/^whsec_/, ""), "base64");
+const port = Number(process.env.PORT ?? 3000);
+if (key.length === 0) {
+  console.error("set WEBHOOK_SECRET");
+  process.exit(1);
+}
 
 function verify(body, headers) {
   const id = headers["webhook-id"], timestamp = headers["webhook-timestamp"];

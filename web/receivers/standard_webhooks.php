@@ -1,5 +1,5 @@
 <?php
-// Try it with: php -S 127.0.0.1:8080 receiver.php
+// Try it with: php -S 127.0.0.1:3000 receiver.php
 
 function verify(string $body, array $server, string $key): bool
 {

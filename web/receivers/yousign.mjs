@@ -2,8 +2,12 @@ import { createHmac, timingSafeEqual } from "node:crypto";
 import { createServer } from "node:http";
 
 const secret = process.env.WEBHOOK_SECRET;
-const port = Number(process.env.PORT ?? 8080);
+const port = Number(process.env.PORT ?? 3000);
 const signatures = ["x-yousign-signature-256", "x-hookrouter-signature-next", "x-hookrouter-signature-previous"];
+if (!secret) {
+  console.error("set WEBHOOK_SECRET");
+  process.exit(1);
+}
 
 function verify(body, headers) {
   const want = Buffer.from("sha256=" + createHmac("sha256", secret).update(body).digest("hex"));

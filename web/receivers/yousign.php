@@ -1,5 +1,5 @@
 <?php
-// Try it with: php -S 127.0.0.1:8080 receiver.php
+// Try it with: php -S 127.0.0.1:3000 receiver.php
 
 const SIGNATURES = ['HTTP_X_YOUSIGN_SIGNATURE_256', 'HTTP_X_HOOKROUTER_SIGNATURE_NEXT', 'HTTP_X_HOOKROUTER_SIGNATURE_PREVIOUS'];
 

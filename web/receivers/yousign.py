@@ -4,8 +4,10 @@ import json
 import os
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-SECRET = os.environ["WEBHOOK_SECRET"].encode()
+SECRET = os.environ.get("WEBHOOK_SECRET", "").encode()
 SIGNATURES = ("X-Yousign-Signature-256", "X-Hookrouter-Signature-Next", "X-Hookrouter-Signature-Previous")
+if not SECRET:
+    raise SystemExit("set WEBHOOK_SECRET")
 
 
 def verify(body, headers):
@@ -28,4 +30,4 @@ class Receiver(BaseHTTPRequestHandler):
         self.end_headers()
 
 
-ThreadingHTTPServer(("127.0.0.1", int(os.environ.get("PORT", "8080"))), Receiver).serve_forever()
+ThreadingHTTPServer(("127.0.0.1", int(os.environ.get("PORT", "3000"))), Receiver).serve_forever()

@@ -71,6 +71,7 @@ var pages = []page{
 	{"audit", "GET /developers/audit", "/audit"},
 	{"", "GET /developers/audit", "/audit?action={typed}"},
 	{"help", "GET /developers/help", "/help"},
+	{"receivers", "GET /developers/help/receivers", "/help/receivers?format=standard_webhooks"},
 	{"operator", "GET /developers/operator", "/operator"},
 	{"operator-organization", "GET /developers/operator/organizations/{id}", "/operator/organizations/{organization}"},
 	{"", "GET /developers/operator/organizations/{id}/keys", "/operator/organizations/{organization}/keys"},

@@ -165,26 +165,13 @@ func visitLogs(t *testing.T, p *program) {
 	}
 }
 
-// visitSubscriptionForm sends lines that are no headers, which would be lost without a word, and a secret to a page that shows none.
+// visitSubscriptionForm sends a secret to a page that shows none, and headers with odd values.
 func visitSubscriptionForm(t *testing.T, p *program) {
 	t.Helper()
 	v := p.enter(t, p.key)
 	form := url.Values{
 		"endpoint": {"http://127.0.0.1:9/headers"}, "subscribed_events": {"*"}, "scopes": {"*"}, "workspaces": {"*"}, "sandbox": {"false"},
 		"format": {"yousign"}, "enabled": {"true"}, "secret_key": {strings.Repeat("s3cret", 5) + "xx"},
-	}
-	for lines, fault := range map[string]string{
-		"X-Team: a\r\nX-Team: b":    "The header x-team stands there twice.",
-		"X-Team: a\r\nx-team: b":    "The header x-team stands there twice.",
-		": contracts":               "This line is no header: : contracts.",
-		"X-Team contracts":          "This line is no header: X-Team contracts.",
-		"X-Team: a\r\n\r\nbroken\n": "This line is no header: broken.",
-	} {
-		form.Set("headers", lines)
-		for _, path := range []string{"/developers/subscriptions/new", "/developers/subscriptions/preview"} {
-			_, page := v.send(http.MethodPost, path, form)
-			require.True(t, contains(page, fault), "%q at %s", lines, path)
-		}
 	}
 	form.Set("headers", "X-Team: a:b\r\n\r\nX-Empty:\r\n")
 	_, page := v.send(http.MethodPost, "/developers/subscriptions/preview", form)

@@ -193,7 +193,7 @@ func (s *story) rotate() {
 	s.see("X-Hookrouter-Signature-Next: sha256=")
 	s.await(`document.querySelector(".arrived").innerText.match(/sha256=[0-9a-f]{64}/g)?.length === 2`, "not both secrets sign")
 	s.open(s.subscription + "/secret")
-	s.click(`main form[action$="/activate"] button`)
+	s.click(`main button[value="activate"]`)
 	s.see("The new secret signs now.")
 	s.click(`.tabs a[href$="/versions"]`)
 	s.see("Version 3")
