@@ -117,15 +117,16 @@ func (s *Store) SubscriptionTitles(ctx context.Context, org models.ID, ids []mod
 		ID          uid
 		Endpoint    string
 		Description *string
+		Sandbox     bool
 		DeletedAt   int64
 	}
-	err := s.reader(ctx).Model(&subscriptionRow{}).Select("id, endpoint, description, deleted_at").
+	err := s.reader(ctx).Model(&subscriptionRow{}).Select("id, endpoint, description, sandbox, deleted_at").
 		Where("organization_id = ? AND id IN ?", uid(org), keys).Find(&rows).Error
 	if err != nil {
 		return nil, wrap("read titles of subscriptions", err)
 	}
 	for _, r := range rows {
-		t := models.SubscriptionTitle{Endpoint: r.Endpoint, Deleted: r.DeletedAt != 0}
+		t := models.SubscriptionTitle{Endpoint: r.Endpoint, Sandbox: r.Sandbox, Deleted: r.DeletedAt != 0}
 		if r.Description != nil {
 			t.Description = *r.Description
 		}

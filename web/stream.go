@@ -38,7 +38,7 @@ func (v *view) live(part func() (templ.Component, error)) error {
 			return err
 		}
 		message := ":\n\n" // keeps proxies from cutting it
-		if text := b.String(); text != last {
+		if text := v.inPlace(b.String()); text != last {
 			last, message = text, "data: "+strings.ReplaceAll(text, "\n", "\ndata: ")+"\n\n"
 		}
 		if _, err := v.w.Write([]byte(message)); err != nil {

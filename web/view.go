@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -28,6 +29,9 @@ type view struct {
 	session models.Session // zero where nobody is signed in
 	key     *models.APIKey // of the session; nil for an operator
 	org     string         // name of the key's organization
+
+	inSandbox bool // the environment that the page is about
+	named     bool // the address or the form said it
 }
 
 // enter finds out who makes the request and whether they may.
@@ -40,6 +44,9 @@ func (v *view) enter(r route) error {
 		v.form = v.r.PostForm //nolint:forbidigo // a field of the request, not the function
 	}
 	if err := v.recognize(); err != nil {
+		return err
+	}
+	if err := v.look(); err != nil {
 		return err
 	}
 	signedIn := v.key != nil
@@ -67,17 +74,6 @@ func (v *view) enter(r route) error {
 
 // may reports whether the session's key allows an action.
 func (v *view) may(a models.Action) bool { return v.key != nil && v.key.Role.May(a) }
-
-// sandbox is the environment that the pages show.
-func (v *view) sandbox() bool {
-	return v.session.Sandbox || v.key != nil && v.key.Environment == models.Sandbox
-}
-
-// environment is a filter for reads.
-func (v *view) environment() *bool {
-	sandbox := v.sandbox()
-	return &sandbox
-}
 
 // render writes a page in the shell.
 func (v *view) render(title string, body templ.Component) error {
@@ -111,7 +107,7 @@ func (v *view) write(status int, body templ.Component) error {
 	v.w.Header().Set("Cache-Control", "no-store")
 	v.w.WriteHeader(status)
 	if v.r.Method != http.MethodHead {
-		_, _ = v.w.Write(b.Bytes()) // the client has gone
+		_, _ = io.WriteString(v.w, v.inPlace(b.String())) // the client has gone
 	}
 	return nil
 }
@@ -121,7 +117,7 @@ func (v *view) leave(path string) error {
 	if !v.partial() {
 		return v.goTo(path, "")
 	}
-	v.w.Header().Set("HX-Redirect", path)
+	v.w.Header().Set("HX-Redirect", v.at(path))
 	v.w.WriteHeader(http.StatusNoContent)
 	return nil
 }
@@ -131,7 +127,7 @@ func (v *view) goTo(path, notice string) error {
 	if notice != "" {
 		v.flash(notice)
 	}
-	http.Redirect(v.w, v.r, path, http.StatusSeeOther)
+	http.Redirect(v.w, v.r, v.at(path), http.StatusSeeOther)
 	return nil
 }
 

@@ -36,6 +36,6 @@ func (b *browser) environmentOf(p page) {
 		wanted = "sandbox"
 	}
 	b.open("/developers/help")
-	b.click(`.environments button[value="` + wanted + `"]`)
+	b.click(`.environments a[href$="in=` + wanted + `"]`)
 	b.shown(`[data-environment="` + wanted + `"]`)
 }

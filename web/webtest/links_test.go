@@ -34,7 +34,6 @@ var leads = map[string]string{
 // silent are the actions that show no call of the API, with the reason.
 var silent = map[string]string{
 	"POST /developers/theme":             "about these pages alone",
-	"POST /developers/environment":       "about these pages alone; a call names the environment",
 	"POST /developers/sign-out":          "ends a session, which the API has none of",
 	"POST /developers/operator/sign-out": "as above",
 }
@@ -207,9 +206,8 @@ func TestNoDeadEnds(t *testing.T) {
 	require.Equal(t, http.StatusSeeOther, full.signIn(p.key))
 	require.Equal(t, http.StatusSeeOther, full.status(http.MethodPost, "/developers/operator/sign-in", url.Values{"credential": {adminToken}}))
 	full.from("/developers/")
-	require.Equal(t, http.StatusSeeOther, full.status(http.MethodPost, "/developers/environment", url.Values{"environment": {"sandbox"}}))
 	sandbox := newCrawl(full.visitor)
-	sandbox.from("/developers/")
+	sandbox.from("/developers/?in=sandbox")
 	for _, page := range pages {
 		if unlinked[page.pattern] == "" {
 			assert.True(t, full.reached[page.pattern] || sandbox.reached[page.pattern], "nothing leads to %s", page.pattern)

@@ -112,6 +112,15 @@ function pause(button) {
   }
 }
 
+// A preview is of what was previewed: once a field is changed, it and its button go. The server would send nothing either.
+function outdate(field) {
+  const form = field.closest("[data-previews]");
+  if (!form || field.name === "q" || !form.querySelector("[data-previewed]")) return;
+  document.querySelectorAll("[data-previewed]").forEach((el) => el.remove());
+  form.querySelector("[data-outdated]").hidden = false;
+  form.querySelector("[data-previewing]").classList.add("button--main");
+}
+
 function enhance(scope) {
   if (scope.matches?.("[data-stream]")) follow(scope);
   scope.querySelectorAll("[data-stream]").forEach(follow);
@@ -129,6 +138,7 @@ document.addEventListener("click", (e) => {
   if (button?.matches("[data-dismiss]")) button.closest(".toast").remove();
 });
 document.addEventListener("input", (e) => {
+  outdate(e.target);
   if (e.target.matches("[data-picker-search]")) search(e.target);
   if (e.target.matches("[data-confirm]")) confirmTyped(e.target);
 });
