@@ -38,8 +38,11 @@ func (v *view) look() error {
 // sandbox is the environment that the page is about.
 func (v *view) sandbox() bool { return v.inSandbox }
 
-// shows says of which environment the object is that the page is about. It counts more than the address.
-func (v *view) shows(sandbox bool) { v.inSandbox = sandbox }
+// shows says of which environment the object is that the page is about. It counts more than the address, and nothing leads the key of a
+// sandbox out of it: what lists ask for depends on this.
+func (v *view) shows(sandbox bool) {
+	v.inSandbox = sandbox || v.key == nil || v.key.Environment == models.Sandbox
+}
 
 // showsThatOf is shows for what belongs to a subscription, which may have been deleted.
 func (v *view) showsThatOf(subscription models.ID) error {

@@ -76,7 +76,9 @@ func (c *crawl) pattern(method string, to *url.URL) string {
 // from follows everything from an address on.
 func (c *crawl) from(path string) {
 	c.t.Helper()
-	c.follow(&url.URL{Path: path})
+	to, err := url.Parse(path)
+	require.NoError(c.t, err)
+	c.follow(to)
 	for len(c.queue) > 0 {
 		next := c.queue[0]
 		c.queue = c.queue[1:]
