@@ -201,9 +201,9 @@ func (v *view) misplaced(f *jobForm) (fault string, err error) {
 		}
 		return "", nil
 	}
-	id, err := models.ParseID(f.subscription)
-	if err != nil {
-		return "There is no such subscription.", nil
+	id, wrong := models.ParseID(f.subscription)
+	if wrong != nil {
+		return "There is no such subscription.", nil //nolint:nilerr // it is said beside the field
 	}
 	titles, err := v.Store.SubscriptionTitles(v.r.Context(), v.key.OrganizationID, []models.ID{id})
 	t, ok := titles[id]
@@ -244,7 +244,7 @@ func (v *view) findSubscriptions(f *jobForm) (err error) {
 	}
 	id, wrong := models.ParseID(f.subscription)
 	if wrong != nil {
-		return nil
+		return nil //nolint:nilerr // none is chosen
 	}
 	titles, err := v.Store.SubscriptionTitles(v.r.Context(), v.key.OrganizationID, []models.ID{id})
 	if _, ok := titles[id]; ok {

@@ -106,8 +106,14 @@ func TestPagesKeepTheirEnvironment(t *testing.T) {
 		name string
 		hold func(*tabs)
 	}{
-		{"objects", holdObjects}, {"lists", holdLists}, {"links", holdLinks}, {"jobs", holdJobs}, {"previews", holdPreviews},
-		{"choices", holdChoices}, {"audit", holdAudit}, {"live events", holdLiveEvent},
+		{"objects", holdObjects},
+		{"lists", holdLists},
+		{"links", holdLinks},
+		{"jobs", holdJobs},
+		{"previews", holdPreviews},
+		{"choices", holdChoices},
+		{"audit", holdAudit},
+		{"live events", holdLiveEvent},
 	} {
 		t.Run(part.name, func(t *testing.T) {
 			mine := *w
