@@ -64,6 +64,13 @@ func Concerns(c *gin.Context, org models.ID, object string) {
 	}
 }
 
+// Looks says that a call of a route that does something did nothing, since it was asked only to look.
+func Looks(c *gin.Context) {
+	if e := entryOf(c); e != nil {
+		e.Reason = models.AuditDryRun
+	}
+}
+
 // audited runs an action between its entry in the audit log and how it ended.
 func (a *api) audited(c *gin.Context, action string, actor models.Actor, org models.ID, act func() error) error {
 	if err := a.enter(c, action, actor, org); err != nil {
@@ -96,7 +103,10 @@ func (a *api) ended(c *gin.Context, err error) {
 	if e == nil {
 		return
 	}
-	e.AuditResult = resultOf(c.Writer, err)
+	looked := e.Reason
+	if e.AuditResult = resultOf(c.Writer, err); e.Outcome == models.AuditDone {
+		e.Reason = looked
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Request.Context()), finishTime)
 	defer cancel()
 	if failed := a.Store.FinishAudit(ctx, *e); failed != nil {

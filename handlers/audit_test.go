@@ -109,6 +109,20 @@ func TestAnActionIsEnteredBeforeItIsDone(t *testing.T) {
 		resultOf(answerOf(t, 401), &models.Error{Code: models.CodeForbidden}), "a surface that has answered in its own way")
 }
 
+// TestDryRunsAreToldApart holds that the entry of a job that was only tried out says so, and one that was refused says why.
+func TestDryRunsAreToldApart(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	last := func() models.AuditResult { return w.store.audit[len(w.store.audit)-1].AuditResult }
+	w.call("POST", "/v3/deliveries/retry", w.manager(), `{"from":"2026-05-01T00:00:00Z","dry_run":true}`).is(200)
+	require.Equal(t, models.AuditResult{Outcome: models.AuditDone, Status: 200, Reason: models.AuditDryRun}, last())
+	w.call("POST", "/v3/deliveries/retry", w.manager(), `{"from":"2026-05-01T00:00:00Z"}`).is(202)
+	require.Equal(t, models.AuditResult{Outcome: models.AuditDone, Status: 202}, last())
+	w.call("POST", "/v3/deliveries/retry", w.manager(), `{"dry_run":true}`).is(400)
+	require.Equal(t, models.AuditRefused, last().Outcome)
+	require.NotEqual(t, models.AuditDryRun, last().Reason)
+}
+
 func TestOwnKeys(t *testing.T) {
 	t.Parallel()
 	w := setup(t)

@@ -219,6 +219,7 @@ func (a *api) startJob(c *gin.Context, key *models.APIKey, in *jobInput, r model
 		WriteJSON(c, http.StatusAccepted, showJob(r))
 		return nil
 	}
+	Looks(c)
 	p, err := a.Store.PreviewResend(ctx, r)
 	if err != nil {
 		return err

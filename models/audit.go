@@ -49,11 +49,14 @@ type AuditEntry struct {
 	AuditResult
 }
 
+// AuditDryRun is the reason of an entry whose action was tried out: nothing was done.
+const AuditDryRun = "dry_run"
+
 // AuditResult is how an action ended.
 type AuditResult struct {
 	Outcome AuditOutcome
 	Status  int    // of the answer; 0 where there was none
-	Reason  string // why it was refused or failed, as the type of a problem; for the program's own, why it did it
+	Reason  string // why it was refused or failed, as the type of a problem; for the program's own, why it did it; [AuditDryRun] for one that was only tried out
 }
 
 // AuditQuery selects entries, newest first. Zero fields do not filter.

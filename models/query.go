@@ -84,5 +84,6 @@ type ListPart[T any] struct {
 type SubscriptionTitle struct {
 	Endpoint    string
 	Description string
+	Sandbox     bool
 	Deleted     bool
 }

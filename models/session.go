@@ -28,8 +28,7 @@ const (
 type Session struct {
 	Hash      [32]byte // SHA-256 of what the browser holds
 	Kind      SessionKind
-	KeyID     ID   // zero for an operator
-	Sandbox   bool // which environment the pages show
+	KeyID     ID // zero for an operator
 	CreatedAt time.Time
 	SeenAt    time.Time // when it was last used, to a minute
 	EndsAt    time.Time // at the latest

@@ -118,9 +118,10 @@ func (s *Store) SubscriptionTitles(ctx context.Context, org models.ID, sandbox *
 		ID          uid
 		Endpoint    string
 		Description *string
+		Sandbox     bool
 		DeletedAt   int64
 	}
-	query := s.reader(ctx).Model(&subscriptionRow{}).Select("id, endpoint, description, deleted_at").
+	query := s.reader(ctx).Model(&subscriptionRow{}).Select("id, endpoint, description, sandbox, deleted_at").
 		Where("organization_id = ? AND id IN ?", uid(org), keys)
 	if sandbox != nil {
 		query = query.Where("sandbox = ?", *sandbox)
@@ -129,7 +130,7 @@ func (s *Store) SubscriptionTitles(ctx context.Context, org models.ID, sandbox *
 		return nil, wrap("read titles of subscriptions", err)
 	}
 	for _, r := range rows {
-		t := models.SubscriptionTitle{Endpoint: r.Endpoint, Deleted: r.DeletedAt != 0}
+		t := models.SubscriptionTitle{Endpoint: r.Endpoint, Sandbox: r.Sandbox, Deleted: r.DeletedAt != 0}
 		if r.Description != nil {
 			t.Description = *r.Description
 		}

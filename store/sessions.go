@@ -13,7 +13,7 @@ type sessionRow struct {
 	Hash      []byte `gorm:"primaryKey"`
 	Kind      models.SessionKind
 	KeyID     uid
-	Sandbox   bool
+	Sandbox   bool  // always false: pages say by themselves which environment they are about
 	CreatedAt int64 `gorm:"autoCreateTime:false"`
 	SeenAt    int64
 	EndsAt    int64
@@ -23,7 +23,7 @@ func (sessionRow) TableName() string { return "sessions" }
 
 func (r sessionRow) model() models.Session {
 	s := models.Session{
-		Kind: r.Kind, KeyID: models.ID(r.KeyID), Sandbox: r.Sandbox,
+		Kind: r.Kind, KeyID: models.ID(r.KeyID),
 		CreatedAt: instant(r.CreatedAt), SeenAt: instant(r.SeenAt), EndsAt: instant(r.EndsAt),
 	}
 	copy(s.Hash[:], r.Hash)
@@ -37,7 +37,7 @@ const seenEvery = time.Minute
 // code is not_found when the key does not exist.
 func (s *Store) CreateSession(ctx context.Context, made models.Session) error {
 	row := sessionRow{
-		Hash: made.Hash[:], Kind: made.Kind, KeyID: uid(made.KeyID), Sandbox: made.Sandbox,
+		Hash: made.Hash[:], Kind: made.Kind, KeyID: uid(made.KeyID),
 		CreatedAt: ms(made.CreatedAt), SeenAt: ms(made.SeenAt), EndsAt: ms(made.EndsAt),
 	}
 	err := s.tx(ctx, func(tx *gorm.DB) error {
@@ -119,11 +119,6 @@ func (s *Store) TakeLink(ctx context.Context, hash [32]byte, now time.Time) (mod
 		return models.APIKey{}, wrap("take login link", err)
 	}
 	return key, nil
-}
-
-// ShowEnvironment switches what a session's pages show.
-func (s *Store) ShowEnvironment(ctx context.Context, hash [32]byte, sandbox bool) error {
-	return wrap("switch environment", s.writer(ctx).Exec("UPDATE sessions SET sandbox = ? WHERE hash = ?", sandbox, hash[:]).Error)
 }
 
 // EndSession forgets a session. That there is none is no error.

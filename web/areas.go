@@ -31,6 +31,8 @@ type area struct {
 	who    who
 	shown  func(*view) bool // nil: always
 	routes []route
+
+	sandbox bool // its pages are about the sandbox alone
 }
 
 // areas is all pages, in the order of the navigation: Overview, Subscriptions, Deliveries, Events, Catalogue, Sandbox, QuicklySign log,
@@ -42,7 +44,7 @@ func (s *site) areas() []area {
 		{label: "Deliveries", path: deliveriesPath, routes: s.deliveryRoutes()},
 		{label: "Events", path: eventsPath, routes: s.eventRoutes()},
 		{label: "Catalogue", path: cataloguePath, routes: s.catalogueRoutes()},
-		{label: "Sandbox", path: sandboxPath, routes: s.sandboxRoutes()},
+		{label: "Sandbox", path: sandboxPath, routes: s.sandboxRoutes(), sandbox: true},
 		{label: "QuicklySign log", path: callbacksPath, shown: (*view).hasPacks, routes: s.callbackRoutes()},
 		{label: "Keys", path: keysPath, shown: (*view).administers, routes: s.keyRoutes()},
 		{label: "Audit log", path: auditPath, shown: (*view).manages, routes: s.auditRoutes()},

@@ -54,6 +54,9 @@ func (l *auditLine) who() string {
 func (l *auditLine) state() ui.State {
 	switch l.Outcome {
 	case models.AuditDone:
+		if l.preview() {
+			return ui.State{Word: "Preview", Tone: ui.Quiet}
+		}
 		return ui.State{Word: "Done", Tone: ui.Good}
 	case models.AuditRefused:
 		return ui.State{Word: "Refused", Tone: ui.Wait}
@@ -63,6 +66,9 @@ func (l *auditLine) state() ui.State {
 	}
 	return ui.State{Word: "Not known", Tone: ui.Quiet}
 }
+
+// preview reports whether it was only looked at what the action would be about.
+func (l *auditLine) preview() bool { return l.Reason != nil && *l.Reason == models.AuditDryRun }
 
 // object is the page of what it was done to, "" where there is none.
 func (l *auditLine) object() string {

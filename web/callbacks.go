@@ -96,6 +96,11 @@ func callbackState(e *models.CallbackEntry) ui.State {
 // showCallbacks shows two rows a call, as QuicklySign's log has them: that it began, and how it ended. Oldest first.
 func (s *site) showCallbacks(v *view) error {
 	given := v.r.URL.Query()
+	if id, ok := models.ParseKey(strings.TrimSpace(given.Get("webhook_key"))); ok {
+		if err := v.showsThatOf(id); err != nil {
+			return err
+		}
+	}
 	l := &callbackList{entity: strings.TrimSpace(given.Get("entity_key")), webhookKey: strings.TrimSpace(given.Get("webhook_key")), faults: faults{}}
 	q := models.CallbackLogQuery{OrganizationID: v.key.OrganizationID, Sandbox: v.sandbox(), EntityKey: l.entity, Limit: callbacksEach + 1}
 	if l.entity != searchText(l.entity) || len(l.entity) > models.MaxEntityKey {

@@ -76,6 +76,9 @@ func readDeliveryFilter(v *view) (f deliveryFilter, err error) {
 	if f.subscription, err = idParameter(given, "subscription"); err == nil {
 		f.after, err = idParameter(given, "after")
 	}
+	if err == nil && !f.subscription.IsZero() {
+		err = v.showsThatOf(f.subscription)
+	}
 	return f, err
 }
 

@@ -164,6 +164,11 @@ func (s *site) showDelivery(v *view) error {
 }
 
 func (v *view) deliveryPage(status int, d *delivery, fault string) error {
+	if id, err := models.ParseID(d.SubscriptionID); err == nil { // a test is told to be of the sandbox, wherever it goes
+		if err := v.showsThatOf(id); err != nil {
+			return err
+		}
+	}
 	w := &webhook{}
 	if err := v.get("/v3/webhooks/"+d.SubscriptionID, w); err != nil {
 		if mishapOf(err).status != http.StatusNotFound {

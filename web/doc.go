@@ -14,6 +14,8 @@
 //   - What changes something is a POST of the same origin, works without scripts, and leads to a page that can be loaded again; see once.go for
 //     what is shown once.
 //   - A list reads one page from the database, however many there are.
+//   - A page is of one environment, which its band shows: that of its object, or else the one that its address says (environment.go). Links,
+//     streams and forms get it when the page is rendered; nothing that another tab does changes it.
 //
 // # To add a page
 //
@@ -41,8 +43,8 @@
 // A test in web/webtest that calls startBrowser: it fails by itself on console errors, policy violations and calls to elsewhere, and
 // look checks a page for accessibility in light and dark. See doc.go there.
 //
-// Read in this order: site.go, areas.go, view.go, call.go, layout.templ; then who is there: session.go, signin.go, attempts.go; then
+// Read in this order: site.go, areas.go, view.go, environment.go, call.go, layout.templ; then who is there: session.go, signin.go, attempts.go; then
 // headers.go, flash.go, once.go, errors.go, stream.go; then pages: subscriptions.go and its neighbors as the model for all others; stats.go;
-// overview.go, overview_concerns.go, first_run.go; deliveries.go, jobs.go, events.go and catalogue.go with what begins with their names; sandbox.go,
+// overview.go, overview_concerns.go, first_run.go; deliveries.go, jobs.go, job_form.go, preview.go, events.go and catalogue.go with what begins with their names; sandbox.go,
 // inboxes.go, retry_plan.go, keys.go, audit.go, callbacks.go, operator.go, operator_looks.go, help.go, design.go.
 package web

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/a-h/templ"
+
 	"hookrouter/models"
 	"hookrouter/web/ui"
 )
@@ -52,7 +54,27 @@ func (v *view) event() (*event, error) {
 		return nil, models.Errorf(models.CodeNotFound, "There is no such event.")
 	}
 	e := &event{}
-	return e, v.get("/v3/events/"+id.String(), e)
+	if err := v.get("/v3/events/"+id.String(), e); err != nil {
+		return nil, err
+	}
+	v.shows(e.Sandbox)
+	return e, v.showsTest(e)
+}
+
+// showsTest says of which environment a test is: its receiver is told that it is of the sandbox, but what counts is whose receiver that is.
+func (v *view) showsTest(e *event) error {
+	if !e.Test {
+		return nil
+	}
+	var page apiPage[eventDelivery]
+	if err := v.get(e.call("/deliveries?limit=1"), &page); err != nil || len(page.Data) == 0 {
+		return err
+	}
+	id, err := models.ParseID(page.Data[0].SubscriptionID)
+	if err != nil {
+		return err
+	}
+	return v.showsThatOf(id)
 }
 
 // apiPage is a page of a list of the API.
@@ -103,13 +125,24 @@ func (s *site) showEvent(v *view) error {
 	if err != nil {
 		return err
 	}
+	a, err := v.aboutEvent(e, v.r.URL.Query())
+	if err != nil {
+		return err
+	}
+	if err := listAll(v, "/v3/workspaces", &a.workspaces); err != nil {
+		return err
+	}
+	return v.render(e.Name, eventPage(v, a))
+}
+
+// aboutEvent reads a page of its deliveries.
+func (v *view) aboutEvent(e *event, given url.Values) (*aboutEvent, error) {
 	a := &aboutEvent{event: e}
-	given := v.r.URL.Query()
 	q := url.Values{"limit": {"50"}}
 	set(q, "after", given.Get("after"))
 	var page apiPage[eventDelivery]
 	if err := v.get(e.call("/deliveries?"+q.Encode()), &page); err != nil {
-		return err
+		return nil, err
 	}
 	a.deliveries = page.Data
 	a.first, a.next = page.pages(e.path(), given)
@@ -117,13 +150,24 @@ func (s *site) showEvent(v *view) error {
 	for i, d := range a.deliveries {
 		ids[i] = d.SubscriptionID
 	}
-	if a.titles, err = v.titles(ids); err != nil {
+	var err error
+	a.titles, err = v.titles(ids)
+	return a, err
+}
+
+// followEvent keeps the first page of its deliveries up to date while somebody looks at it.
+func (s *site) followEvent(v *view) error {
+	e, err := v.event()
+	if err != nil {
 		return err
 	}
-	if err := listAll(v, "/v3/workspaces", &a.workspaces); err != nil {
-		return err
-	}
-	return v.render(e.Name, eventPage(v, a))
+	return v.live(func() (templ.Component, error) {
+		a, err := v.aboutEvent(e, nil)
+		if err != nil {
+			return nil, err
+		}
+		return eventDeliveries(v, a), nil
+	})
 }
 
 // titles are what subscriptions are called, by the texts of their ids.

@@ -28,6 +28,7 @@ func (s *site) eventRoutes() []route {
 	return []route{
 		{pattern: "GET " + eventsPath, page: s.listEvents},
 		{pattern: "GET " + one, page: s.showEvent},
+		{pattern: "GET " + one + "/live", page: s.followEvent},
 		{pattern: "GET " + one + "/explain", page: s.explainEvent},
 		{pattern: "GET " + one + "/replay", action: models.ActionManage, page: s.askReplay},
 		{pattern: "POST " + one + "/replay", action: models.ActionManage, page: s.replayEvent},

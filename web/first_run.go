@@ -66,10 +66,6 @@ func (s *site) tryOut(v *view) error {
 		}
 		return v.tryFailed(err)
 	}
-	// What was made is in the sandbox, so that is what the pages show from here on.
-	if err := s.Store.ShowEnvironment(v.r.Context(), v.session.Hash, true); err != nil {
-		return err
-	}
 	return v.goTo(tryPath+"/"+made.ID+"/"+inbox.ID, "")
 }
 

@@ -3,8 +3,6 @@ package web
 import (
 	"net/http"
 	"net/url"
-	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -114,7 +112,52 @@ func (v *view) job() (*job, error) {
 		return nil, models.Errorf(models.CodeNotFound, "There is no such job.")
 	}
 	j := &job{}
-	return j, v.get("/v3/jobs/"+id.String(), j)
+	if err := v.get("/v3/jobs/"+id.String(), j); err != nil {
+		return nil, err
+	}
+	switch {
+	case j.Sandbox != nil:
+		v.shows(*j.Sandbox)
+	case j.SubscriptionID != nil:
+		if id, err = models.ParseID(*j.SubscriptionID); err == nil {
+			err = v.showsThatOf(id)
+		}
+	default:
+		v.shows(false) // it goes through production too
+	}
+	return j, err
+}
+
+// environment says whose deliveries it sends, as far as the job itself knows.
+func (j *job) environment() string {
+	switch {
+	case j.Sandbox == nil && j.SubscriptionID != nil:
+		return "" // its subscription's
+	case j.Sandbox == nil:
+		return "Production and sandbox"
+	case *j.Sandbox:
+		return "Sandbox"
+	}
+	return "Production"
+}
+
+// deliveries is the list of what it was about: deliveries of the time that it went through, or those that it made.
+func (j *job) deliveries() string {
+	from, to := j.From, &j.To
+	if j.Kind == models.ResendBackfill {
+		from, to = j.CreatedAt, j.EndedAt
+	}
+	f := deliveryFilter{times: timeFilter{from: from.UTC().Truncate(time.Second).Format(inputLayout + ":05")}}
+	if to != nil {
+		f.times.to = to.UTC().Add(time.Second - 1).Truncate(time.Second).Format(inputLayout + ":05")
+	}
+	if j.EventName != nil {
+		f.event = *j.EventName
+	}
+	if j.SubscriptionID != nil {
+		f.subscription, _ = models.ParseID(*j.SubscriptionID) // as the API wrote it
+	}
+	return f.address(deliveriesPath, models.ID{})
 }
 
 func (s *site) listJobs(v *view) error {
@@ -137,10 +180,8 @@ func (s *site) showJob(v *view) error {
 	}
 	titles := map[models.ID]models.SubscriptionTitle{}
 	if j.SubscriptionID != nil {
-		if id, err := models.ParseID(*j.SubscriptionID); err == nil {
-			if titles, err = v.titlesOf([]models.ID{id}); err != nil {
-				return err
-			}
+		if titles, err = v.titles([]string{*j.SubscriptionID}); err != nil {
+			return err
 		}
 	}
 	return v.render(j.title(), showJobPage(v, j, titles))
@@ -165,179 +206,4 @@ func (s *site) cancelJob(v *view) error {
 		return err
 	}
 	return v.goTo(j.path(), "Canceled. What it had put in the queue is still sent.")
-}
-
-// jobForm is the form that starts a job.
-type jobForm struct {
-	kind         models.ResendKind
-	subscription string // its id
-	status       string
-	event        string
-	from, to     string // as datetime-local inputs write them, in UTC
-	rate         string
-	sandbox      bool
-
-	names   []string
-	title   string // of the subscription
-	faults  faults
-	preview *jobPreview
-}
-
-// jobPreview is what a dry run finds.
-type jobPreview struct {
-	Matching int  `json:"matching"`
-	Complete bool `json:"complete"`
-	Sample   []struct {
-		ID        string                `json:"id"`
-		EventID   string                `json:"event_id"`
-		EventName string                `json:"event_name"`
-		Status    models.DeliveryStatus `json:"status"`
-		CreatedAt time.Time             `json:"created_at"`
-	} `json:"sample"`
-}
-
-func kindOf(text string) models.ResendKind {
-	if text == string(models.ResendBackfill) {
-		return models.ResendBackfill
-	}
-	return models.ResendRetry
-}
-
-// newJob offers what the list that led here shows.
-func (s *site) newJob(v *view) error {
-	given := v.r.URL.Query()
-	times := readTimes(given)
-	from, to := times.period(v.now)
-	if from.IsZero() {
-		from = v.now.Add(-24 * time.Hour)
-	}
-	f := &jobForm{
-		kind: kindOf(given.Get("kind")), subscription: searchText(given.Get("subscription")), event: searchText(given.Get("event")),
-		from: from.UTC().Format(inputLayout), rate: strconv.Itoa(models.DefaultResendRate), sandbox: v.sandbox(), status: string(models.StatusFailed),
-	}
-	if !to.IsZero() {
-		f.to = to.UTC().Format(inputLayout)
-	}
-	if status := models.DeliveryStatus(given.Get("status")); slices.Contains(models.Statuses(), status) && status.Resendable() {
-		f.status = string(status)
-	}
-	return v.showJobForm(http.StatusOK, f)
-}
-
-func (v *view) sentJob() *jobForm {
-	text := func(name string) string { return strings.TrimSpace(v.form.Get(name)) }
-	return &jobForm{
-		kind: kindOf(text("kind")), subscription: text("subscription_id"), status: text("status"), event: text("event_name"),
-		from: text("from"), to: text("to"), rate: text("rate_per_second"), sandbox: v.sandbox(),
-	}
-}
-
-// switched reports whether the pages showed the other environment when the form was opened: what it is about is not what was meant then.
-func (v *view) switched(f *jobForm) bool {
-	return f.kind == models.ResendRetry && f.subscription == "" && v.form.Get("sandbox") == strconv.FormatBool(!f.sandbox)
-}
-
-// call is what starts the job, or tries it out.
-func (f *jobForm) call(dry bool) ui.Call {
-	body := map[string]any{"from": instantOf(f.from), "rate_per_second": numberOf(f.rate)}
-	if f.to != "" {
-		body["to"] = instantOf(f.to)
-	}
-	if f.event != "" {
-		body["event_name"] = f.event
-	}
-	if dry {
-		body["dry_run"] = true
-	}
-	if f.kind == models.ResendBackfill {
-		return callJSON(http.MethodPost, "/v3/webhooks/"+url.PathEscape(orWords(f.subscription, "ID"))+"/backfill", body)
-	}
-	body["status"] = f.status
-	if f.subscription != "" {
-		body["subscription_id"] = f.subscription
-	} else {
-		body["sandbox"] = f.sandbox
-	}
-	return callJSON(http.MethodPost, "/v3/deliveries/retry", body)
-}
-
-// instantOf is a time for the API, nil for none.
-func instantOf(s string) any {
-	if s == "" {
-		return nil
-	}
-	return timeForAPI(s)
-}
-
-// startJob starts it, or, by the other button, says first what it would be about.
-func (s *site) startJob(v *view) error {
-	f := v.sentJob()
-	dry := v.form.Get("do") != "start"
-	var started job
-	err := error(nil)
-	if f.kind == models.ResendBackfill && !isID(f.subscription) {
-		f.faults = faults{"subscription_id": "Give the id of a subscription."}
-		return v.showJobForm(http.StatusUnprocessableEntity, f)
-	}
-	if v.switched(f) {
-		f.faults = faults{"": "You switched to the other environment after this form was opened. Now it is about " + environmentName(f.sandbox) + ": look at it again."}
-		return v.showJobForm(http.StatusUnprocessableEntity, f)
-	}
-	if dry {
-		f.preview = &jobPreview{}
-		err = v.do(f.call(true), f.preview)
-	} else {
-		err = v.do(f.call(false), &started)
-	}
-	if r := mishapStatus(err); r == http.StatusNotFound {
-		f.faults = faults{"subscription_id": "There is no subscription with this id."}
-	} else {
-		f.faults = faultsOf(err)
-	}
-	switch {
-	case f.faults != nil:
-		f.preview = nil
-		return v.showJobForm(http.StatusUnprocessableEntity, f)
-	case err != nil:
-		return err
-	case dry:
-		return v.showJobForm(http.StatusOK, f)
-	}
-	return v.goTo(started.path(), "Started.")
-}
-
-func environmentName(sandbox bool) string {
-	if sandbox {
-		return "the sandbox"
-	}
-	return "production"
-}
-
-func isID(s string) bool {
-	_, err := models.ParseID(s)
-	return err == nil
-}
-
-// mishapStatus is the status of an error's page, 0 for none.
-func mishapStatus(err error) int {
-	if err == nil {
-		return 0
-	}
-	return mishapOf(err).status
-}
-
-func (v *view) showJobForm(status int, f *jobForm) (err error) {
-	if f.names, err = v.eventNames(); err != nil {
-		return err
-	}
-	if id, wrong := models.ParseID(f.subscription); wrong == nil {
-		titles, err := v.titlesOf([]models.ID{id})
-		if err != nil {
-			return err
-		}
-		if _, ok := titles[id]; ok {
-			f.title = subscriptionTitle(titles, id)
-		}
-	}
-	return v.renderAs(status, "Send many again", jobFormPage(v, f))
 }

@@ -42,18 +42,5 @@ func (s *site) placeAt(path string) (a area, ok bool) {
 	return a, ok
 }
 
-// section is the list that a page belongs to, or the page where its area begins.
-func (s *site) section(page string) string {
-	path, _, _ := strings.Cut(page, "?")
-	first, _, _ := strings.Cut(strings.TrimPrefix(path, root+"/"), "/")
-	if _, ok := s.placeAt(root + "/" + first); ok {
-		return root + "/" + first
-	}
-	if a, ok := s.placeAt(path); ok && a.path != "" {
-		return a.path
-	}
-	return root + "/"
-}
-
 // pressed is a state of a button for those who hear the page.
 func pressed(on bool) string { return strconv.FormatBool(on) }

@@ -24,7 +24,6 @@ type Sessions interface {
 	Session(ctx context.Context, hash [32]byte, now time.Time) (models.Session, models.APIKey, error)
 	// TakeLink ends a one-time link and returns its key.
 	TakeLink(ctx context.Context, hash [32]byte, now time.Time) (models.APIKey, error)
-	ShowEnvironment(ctx context.Context, hash [32]byte, sandbox bool) error
 	EndSession(ctx context.Context, hash [32]byte) error
 }
 
@@ -111,7 +110,7 @@ func (v *view) begin(kind models.SessionKind, key models.APIKey) error {
 		return err
 	}
 	session := models.Session{
-		Hash: v.hashOf(token, kind), Kind: kind, KeyID: key.ID, Sandbox: key.Environment == models.Sandbox,
+		Hash: v.hashOf(token, kind), Kind: kind, KeyID: key.ID,
 		CreatedAt: v.now, SeenAt: v.now, EndsAt: v.now.Add(models.SessionLifetime),
 	}
 	if err := v.Store.CreateSession(v.r.Context(), session); err != nil {

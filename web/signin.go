@@ -21,7 +21,6 @@ func (s *site) signInRoutes() []route {
 		{pattern: "GET " + root + "/enter/{token}", who: anyone, page: s.enterByLink},
 		{pattern: "POST " + root + "/sign-out", who: anyone, page: s.signOut},
 		{pattern: "POST " + root + "/theme", who: anyone, page: s.setTheme},
-		{pattern: "POST " + root + "/environment", page: s.switchEnvironment},
 		{pattern: "POST " + root + "/operator/sign-out", who: anyone, page: s.signOut},
 		{pattern: "GET " + root + "/operator/sign-in", who: anyone, page: s.showOperatorSignIn},
 		{pattern: "POST " + root + "/operator/sign-in", who: anyone, page: s.signInOperator},
@@ -167,17 +166,4 @@ func (s *site) signInOperator(v *view) error {
 		return err
 	}
 	return v.goTo(root+"/operator", "")
-}
-
-// switchEnvironment changes what the pages show. The keys of the sandbox have one side only.
-func (s *site) switchEnvironment(v *view) error {
-	sandbox := v.form.Get("environment") == string(models.Sandbox)
-	if v.key.Environment == models.Sandbox && !sandbox {
-		return models.Errorf(models.CodeNotEnabled, "You signed in with a sandbox key. Sign in with a production key to see production.")
-	}
-	if err := s.Store.ShowEnvironment(v.r.Context(), v.session.Hash, sandbox); err != nil {
-		return err
-	}
-	// What one looked at belongs to the other side; its list exists on both.
-	return v.goTo(s.section(v.back()), "")
 }

@@ -113,5 +113,5 @@ func (v *view) rendered(part func() (templ.Component, error)) (string, error) {
 	}
 	var b bytes.Buffer
 	err = body.Render(v.r.Context(), &b)
-	return b.String(), err
+	return v.inPlace(b.String()), err
 }

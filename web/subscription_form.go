@@ -62,7 +62,11 @@ func (v *view) webhook() (*webhook, error) {
 		return nil, models.Errorf(models.CodeNotFound, "There is no such subscription.")
 	}
 	w := &webhook{}
-	return w, v.get("/v3/webhooks/"+id.String(), w)
+	if err := v.get("/v3/webhooks/"+id.String(), w); err != nil {
+		return nil, err
+	}
+	v.shows(w.Sandbox)
+	return w, nil
 }
 
 // subscriptionForm is the form to make or change a subscription: what was typed, what is wrong with it, and what there is to choose.

@@ -18,8 +18,10 @@ const (
 // missedForm is the form to send a subscription what it missed: what was typed, what is wrong with it, and what it would be about.
 type missedForm struct {
 	kind, from, to, event, rate string
+	until                       string // what to was taken for when it was counted empty
 	faults                      faults
 	dry                         *missedCount
+	outdated                    bool // the count is not the one that was asked to be sent
 	names                       []string
 }
 
@@ -48,12 +50,17 @@ func timeOf(s string) any {
 
 // call is the call that the form makes.
 func (f *missedForm) call(w *webhook, dry bool) ui.Call {
-	body := map[string]any{"from": timeOf(f.from), "to": timeOf(f.to), "event_name": orNull(f.event), "rate_per_second": numberOf(f.rate), "dry_run": dry}
+	body := map[string]any{"from": timeOf(f.from), "to": timeOf(orWords(f.to, f.until)), "event_name": orNull(f.event), "rate_per_second": numberOf(f.rate), "dry_run": dry}
 	if f.kind == missedFailed {
-		body["subscription_id"] = w.ID
+		body["subscription_id"], body["sandbox"] = w.ID, w.Sandbox
 		return callJSON(http.MethodPost, "/v3/deliveries/retry", body)
 	}
 	return callJSON(http.MethodPost, w.call("/backfill"), body)
+}
+
+// about is what its count is of.
+func (f *missedForm) about() string {
+	return previewOf(map[string]string{"kind": f.kind, "from": f.from, "to": orWords(f.to, f.until), "event": f.event}, f.dry.Matching, f.dry.Complete)
 }
 
 func (s *site) showMissed(v *view) error {
@@ -81,7 +88,7 @@ func (v *view) missedPage(status int, w *webhook, f *missedForm) error {
 	return v.renderAs(status, w.title(), missedPage(v, &aboutSubscription{webhook: w, tab: "Missed"}, f))
 }
 
-// sendMissed counts what would be sent, or begins to send it and leads to the job that does.
+// sendMissed counts what would be sent, or begins to send it and leads to the job that does. What was counted is sent only as it was counted.
 func (s *site) sendMissed(v *view) error {
 	w, err := v.webhook()
 	if err != nil {
@@ -89,13 +96,21 @@ func (s *site) sendMissed(v *view) error {
 	}
 	f := &missedForm{
 		kind: v.form.Get("kind"), from: strings.TrimSpace(v.form.Get("from")), to: strings.TrimSpace(v.form.Get("to")),
-		event: v.form.Get("event_name"), rate: strings.TrimSpace(v.form.Get("rate_per_second")),
+		event: v.form.Get("event_name"), rate: strings.TrimSpace(v.form.Get("rate_per_second")), until: v.form.Get("until"),
 	}
-	var started *job
-	if v.form.Get("do") != "send" {
+	counted, send := v.form.Get(previewedParameter), v.form.Get("do") == "send"
+	if !send {
+		f.until = v.untilNow()
+	}
+	if !send || counted != "" {
 		f.dry = &missedCount{}
 		err = v.do(f.call(w, true), f.dry)
-	} else {
+	}
+	if f.outdated = err == nil && send && counted != "" && f.about() != counted; f.outdated {
+		return v.missedPage(http.StatusUnprocessableEntity, w, f)
+	}
+	var started *job
+	if err == nil && send {
 		started = &job{}
 		err = v.do(f.call(w, false), started)
 	}

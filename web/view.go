@@ -3,6 +3,7 @@ package web
 import (
 	"bytes"
 	"errors"
+	"io"
 	"net/http"
 	"net/url"
 	"path"
@@ -30,6 +31,9 @@ type view struct {
 	session models.Session // zero where nobody is signed in
 	key     *models.APIKey // of the session; nil for an operator
 	org     string         // name of the key's organization
+
+	inSandbox bool // the environment that the page is about
+	named     bool // the address or the form said it
 }
 
 // enter finds out who makes the request and whether they may.
@@ -38,6 +42,9 @@ func (v *view) enter(r route) error {
 		return err
 	}
 	if err := v.readForm(); err != nil {
+		return err
+	}
+	if err := v.look(); err != nil {
 		return err
 	}
 	signedIn := v.key != nil
@@ -82,17 +89,6 @@ func (v *view) readForm() error {
 // may reports whether the session's key allows an action.
 func (v *view) may(a models.Action) bool { return v.key != nil && v.key.Role.May(a) }
 
-// sandbox is the environment that the pages show.
-func (v *view) sandbox() bool {
-	return v.session.Sandbox || v.key != nil && v.key.Environment == models.Sandbox
-}
-
-// environment is a filter for reads.
-func (v *view) environment() *bool {
-	sandbox := v.sandbox()
-	return &sandbox
-}
-
 // render writes a page in the shell.
 func (v *view) render(title string, body templ.Component) error {
 	return v.renderAs(http.StatusOK, title, body)
@@ -125,7 +121,7 @@ func (v *view) write(status int, body templ.Component) error {
 	v.w.Header().Set("Cache-Control", "no-store")
 	v.w.WriteHeader(status)
 	if v.r.Method != http.MethodHead {
-		_, _ = v.w.Write(b.Bytes()) // the client has gone
+		_, _ = io.WriteString(v.w, v.inPlace(b.String())) // the client has gone
 	}
 	return nil
 }
@@ -135,7 +131,7 @@ func (v *view) leave(path string) error {
 	if !v.partial() {
 		return v.goTo(path, "")
 	}
-	v.w.Header().Set("HX-Redirect", path)
+	v.w.Header().Set("HX-Redirect", v.at(path))
 	v.w.WriteHeader(http.StatusNoContent)
 	return nil
 }
@@ -145,7 +141,7 @@ func (v *view) goTo(path, notice string) error {
 	if notice != "" {
 		v.flash(notice)
 	}
-	http.Redirect(v.w, v.r, path, http.StatusSeeOther)
+	http.Redirect(v.w, v.r, v.at(path), http.StatusSeeOther)
 	return nil
 }
 

@@ -87,7 +87,7 @@ func exerciseSubscriptionTitles(w *world) {
 	ctx := w.Context()
 	text := "Contracts"
 	live := w.subscribe(func(s *models.Subscription) { s.Endpoint, s.Description = "https://hooks.example.com/a", &text })
-	gone := w.subscribe(func(s *models.Subscription) { s.Endpoint = "https://hooks.example.com/b" })
+	gone := w.subscribe(func(s *models.Subscription) { s.Endpoint, s.Sandbox = "https://hooks.example.com/b", true })
 	require.NoError(w, w.DeleteSubscription(ctx, w.org.ID, gone.ID, models.ID{}, w.clock.Now()))
 	foreign := w.spec(w.organization("other").ID)
 	require.NoError(w, w.CreateSubscription(ctx, foreign, 0, models.ID{}))
@@ -95,7 +95,7 @@ func exerciseSubscriptionTitles(w *world) {
 	require.NoError(w, err)
 	require.Equal(w, map[models.ID]models.SubscriptionTitle{
 		live.ID: {Endpoint: "https://hooks.example.com/a", Description: "Contracts"},
-		gone.ID: {Endpoint: "https://hooks.example.com/b", Deleted: true},
+		gone.ID: {Endpoint: "https://hooks.example.com/b", Sandbox: true, Deleted: true},
 	}, titles)
 	titles, err = w.SubscriptionTitles(ctx, w.org.ID, nil, nil)
 	require.NoError(w, err)

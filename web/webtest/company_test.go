@@ -1,9 +1,6 @@
 package webtest
 
-import (
-	"net/http"
-	"strings"
-)
+import "net/http"
 
 // company adds what a company has that has used the program for a while: workspaces, a scope of its own, events that name them and an
 // entity, and an endpoint whose deliveries failed for good.
@@ -26,16 +23,4 @@ func (p *program) company() {
 		}, nil)
 	}
 	p.attempted(erp)
-}
-
-// environmentOf switches to the environment that a page is about.
-func (b *browser) environmentOf(p page) {
-	b.t.Helper()
-	wanted := "production"
-	if strings.HasPrefix(p.path, "/try/") || strings.HasPrefix(p.path, "/sandbox") {
-		wanted = "sandbox"
-	}
-	b.open("/developers/help")
-	b.click(`.environments button[value="` + wanted + `"]`)
-	b.shown(`[data-environment="` + wanted + `"]`)
 }

@@ -92,6 +92,7 @@ var elsewhere = map[string]string{
 	"GET /developers/try/{id}/{inbox}/live":         "TestFirstWebhook",
 	"GET /developers/sandbox/scenarios/{name}/live": "TestSandboxFromEmptyToSigned",
 	"GET /developers/sandbox/inboxes/{id}/live":     "TestSandboxFromEmptyToSigned",
+	"GET /developers/events/{id}/live":              "TestPagesKeepTheirEnvironment",
 	"GET /developers/deliveries/live":               "TestTraffic",
 	"GET /developers/deliveries/{id}/live":          "TestTraffic",
 	"GET /developers/jobs/{id}/live":                "TestTraffic",

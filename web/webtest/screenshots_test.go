@@ -25,7 +25,6 @@ func TestScreenshots(t *testing.T) {
 		if page.name == "" {
 			continue
 		}
-		b.environmentOf(page)
 		for _, scheme := range []string{"light", "dark"} {
 			b.scheme(scheme)
 			for device, size := range map[string][2]int64{"desktop": {deskWidth, deskHeight}, "phone": {phoneWidth, phoneHeight}} {

@@ -101,7 +101,7 @@ func TestSessions(t *testing.T) {
 	_, page := v.send(http.MethodGet, "/developers/subscriptions", nil)
 	require.Contains(t, page, `data-environment="sandbox"`)
 	require.Equal(t, http.StatusForbidden, v.status(http.MethodGet, "/developers/subscriptions/new", nil), "a reader may not change anything")
-	require.Equal(t, http.StatusForbidden, v.status(http.MethodPost, "/developers/environment", url.Values{"environment": {"production"}}))
+	require.Equal(t, http.StatusForbidden, v.status(http.MethodGet, "/developers/subscriptions?in=production", nil))
 	require.Equal(t, http.StatusSeeOther, v.status(http.MethodGet, "/developers/operator", nil), "the operator signs in by other means")
 	var orgs struct{ Data []struct{ ID string } }
 	p.as(adminToken, http.StatusOK, http.MethodGet, "/admin/v1/organizations", nil, &orgs)

@@ -50,7 +50,7 @@ func TestEnvironmentsAreApart(t *testing.T) {
 	b.open("/developers/subscriptions")
 	b.see("Live")
 	require.NotContains(t, b.text(), "Playground")
-	b.click(`button[value="sandbox"]`)
+	b.click(`.environments a[href$="in=sandbox"]`)
 	b.shown(`[data-environment="sandbox"]`)
 	b.see("Playground")
 	require.NotContains(t, b.text(), "Live")

@@ -27,7 +27,6 @@ func TestVisits(t *testing.T) {
 		{"logs by id", visitLogs},
 		{"a subscription's form", visitSubscriptionForm},
 		{"an event type's form", visitTypeForm},
-		{"a job is about what its form was about", visitJobForm},
 		{"what was chosen stays chosen", visitReplay},
 		{"the first webhook", visitFirstWebhook},
 	} {
@@ -75,27 +74,25 @@ func visitFromEverywhere(t *testing.T, p *program) {
 	v := p.enter(t, p.key)
 	id := p.subscribe("http://127.0.0.1:9/", "Mine", nil)
 	one := "/developers/subscriptions/" + id
-	for page, want := range map[string]struct{ theme, environment string }{
-		"/developers/":                         {"/developers/", "/developers/"},
-		one + "/logs?status=failed":            {one + "/logs?status=failed", "/developers/subscriptions"},
-		one + "/secret/rotate":                 {one + "/secret", "/developers/subscriptions"},
-		one + "/preview":                       {one, "/developers/subscriptions"},
-		"/developers/subscriptions/preview":    {"/developers/subscriptions", "/developers/subscriptions"},
-		"/developers/catalogue/types/check":    {"/developers/catalogue", "/developers/catalogue"},
-		"/developers/sandbox/sample":           {"/developers/sandbox", "/developers/sandbox"},
-		"/developers/operator/organizations":   {"/developers/operator", "/developers/operator"},
-		"/developers/try/" + id + "/" + id:     {"/developers/try/" + id + "/" + id, "/developers/"},
-		"/developers/try":                      {"/developers/", "/developers/"},
-		"/developers/quicklysign/logs":         {"/developers/quicklysign/logs", "/developers/quicklysign/logs"},
-		"/developers/entities/remove?entity=a": {"/developers/entities/remove?entity=a", "/developers/events"},
-		"/developers/jobs/new":                 {"/developers/jobs/new", "/developers/jobs"},
-		"/developers/nothing":                  {"/developers/", "/developers/"},
-		"/docs":                                {"/developers/", "/developers/"},
+	for page, want := range map[string]string{
+		"/developers/":                         "/developers/",
+		one + "/logs?status=failed":            one + "/logs?status=failed",
+		one + "/secret/rotate":                 one + "/secret",
+		one + "/preview":                       one,
+		"/developers/subscriptions/preview":    "/developers/subscriptions",
+		"/developers/catalogue/types/check":    "/developers/catalogue",
+		"/developers/sandbox/sample":           "/developers/sandbox",
+		"/developers/operator/organizations":   "/developers/operator",
+		"/developers/try/" + id + "/" + id:     "/developers/try/" + id + "/" + id,
+		"/developers/try":                      "/developers/",
+		"/developers/quicklysign/logs":         "/developers/quicklysign/logs",
+		"/developers/entities/remove?entity=a": "/developers/entities/remove?entity=a",
+		"/developers/jobs/new":                 "/developers/jobs/new",
+		"/developers/nothing":                  "/developers/",
+		"/docs":                                "/developers/",
 	} {
 		got, _ := v.send(http.MethodPost, "/developers/theme", url.Values{"theme": {"dark"}}, from(v, page))
-		require.Equal(t, want.theme, got.header.Get("Location"), page)
-		got, _ = v.send(http.MethodPost, "/developers/environment", url.Values{"environment": {"sandbox"}}, from(v, page))
-		require.Equal(t, want.environment, got.header.Get("Location"), page)
+		require.Equal(t, want, got.header.Get("Location"), page)
 	}
 }
 
@@ -200,25 +197,6 @@ func visitTypeForm(t *testing.T, p *program) {
 	form.Set("name", "mine.sent")
 	_, part = v.send(http.MethodPost, "/developers/catalogue/types/check", form, byHTMX)
 	require.True(t, contains(part, "This can be saved."))
-}
-
-// visitJobForm opens the form in the sandbox, switches to production in another tab, and sends it.
-func visitJobForm(t *testing.T, p *program) {
-	t.Helper()
-	v := p.enter(t, p.key)
-	show := func(environment string) {
-		require.Equal(t, http.StatusSeeOther, v.status(http.MethodPost, "/developers/environment", url.Values{"environment": {environment}}))
-	}
-	show("sandbox")
-	_, page := v.send(http.MethodGet, "/developers/jobs/new", nil)
-	require.True(t, contains(page, `name="sandbox" value="true"`))
-	show("production")
-	form := url.Values{"kind": {"retry"}, "status": {"failed"}, "from": {"2026-05-04T10:00"}, "rate_per_second": {"1"}, "sandbox": {"true"}, "do": {"start"}}
-	got, page := v.send(http.MethodPost, "/developers/jobs/new", form)
-	require.Equal(t, http.StatusUnprocessableEntity, got.status, "production's deliveries are not what was meant")
-	require.True(t, contains(page, "Now it is about production"))
-	form.Set("sandbox", "false")
-	require.Equal(t, http.StatusSeeOther, v.status(http.MethodPost, "/developers/jobs/new", form))
 }
 
 // visitReplay chooses a subscription, and searches for another one.

@@ -29,7 +29,7 @@ func TestFromCreatedToDeleted(t *testing.T) {
 	b.open(b.p.link[len(b.p.base):])
 	b.see("See a webhook arrive")
 	b.look()
-	b.click(`button[value="sandbox"]`)
+	b.click(`.environments a[href$="in=sandbox"]`)
 	b.shown(`[data-environment="sandbox"]`)
 	s := &story{browser: b}
 	address := s.makeInbox()
@@ -67,10 +67,10 @@ func (s *story) makeInbox() string {
 // create subscribes the address, after a mistake.
 func (s *story) create(address string) {
 	s.t.Helper()
-	s.open("/developers/subscriptions")
+	s.open("/developers/subscriptions?in=sandbox")
 	s.see("No subscriptions yet")
 	s.look()
-	s.click(`a[href="/developers/subscriptions/new"]`)
+	s.click(`a[href^="/developers/subscriptions/new"]`)
 
 	// What the API finds wrong stands beside the field.
 	s.fill("#endpoint", "ftp://hooks.example.com/")
@@ -224,7 +224,7 @@ func (s *story) delete() {
 	require.True(s.t, ask(s.browser, chromedp.Evaluate[bool]("document.querySelector('[data-confirmed]').disabled")))
 	s.confirm()
 	s.see("Subscription deleted.")
-	s.at("/developers/subscriptions")
+	s.at("/developers/subscriptions?in=sandbox")
 	s.see("No subscriptions yet")
 	require.NotContains(s.t, s.text(), "Contracts team")
 }

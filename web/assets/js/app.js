@@ -138,6 +138,15 @@ function pause(button) {
   }
 }
 
+// A preview is of what was previewed: once a field is changed, it and its button go. The server would send nothing either.
+function outdate(field) {
+  const form = field.closest("[data-previews]");
+  if (!form || field.name === "q" || !form.querySelector("[data-previewed]")) return;
+  document.querySelectorAll("[data-previewed]").forEach((el) => el.remove());
+  form.querySelector("[data-outdated]").hidden = false;
+  form.querySelector("[data-previewing]").classList.add("button--main");
+}
+
 function enhance(scope) {
   endStreams();
   if (scope.matches?.("[data-stream]")) follow(scope);
@@ -157,6 +166,7 @@ document.addEventListener("click", (e) => {
 });
 addEventListener("submit", sendOnce); // after all others, one of which may hold it
 document.addEventListener("input", (e) => {
+  outdate(e.target);
   if (e.target.matches("[data-picker-search]")) search(e.target);
   if (e.target.matches("[data-confirm]")) confirmTyped(e.target);
 });
