@@ -176,6 +176,7 @@ func holdLists(w *tabs) {
 		require.NotContains(w.t, part, theirs)
 		mine, theirs = theirs, mine
 	}
+	require.Contains(w.t, w.first("/developers/deliveries/live?in=sandbox&status=canceled"), `href="/developers/deliveries?in=sandbox"`, "where a stream leads")
 }
 
 // first reads a stream up to its first message.
