@@ -81,7 +81,7 @@ func startReceiver(t *testing.T, s snippet) string {
 	require.Contains(t, s.text, "3000")
 	require.NotContains(t, s.text, "8080", "the service itself listens there")
 	if s.id != "php" { // which has no start, and says it at each request
-		without := exec.CommandContext(t.Context(), command[0], command[1:]...) //nolint:gosec // as below
+		without := exec.CommandContext(t.Context(), command[0], command[1:]...)
 		without.Env = append(os.Environ(), "WEBHOOK_SECRET=", "PORT="+port)
 		said, err := without.CombinedOutput()
 		require.Error(t, err, "it starts without a secret")

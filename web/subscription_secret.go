@@ -50,8 +50,8 @@ type evidence int
 
 const (
 	signedByHeaders evidence = iota // a header for each secret
-	signedByList                   // one header with a signature for each secret
-	bySecret                       // the secret itself, one at a time
+	signedByList                    // one header with a signature for each secret
+	bySecret                        // the secret itself, one at a time
 )
 
 func evidenceOf(format string) evidence {
