@@ -78,12 +78,19 @@ func LinkPath(token string) string { return root + "/enter/" + token }
 func (v *view) recognize() error {
 	kind := kindAt(v.r.URL.Path)
 	cookie, err := v.r.Cookie(v.cookieName(kind))
+	if err == nil {
+		if left, ok := leftOf(cookie.Value); ok {
+			v.gone = left
+			return nil
+		}
+	}
 	if err != nil || len(cookie.Value) != base64.RawURLEncoding.EncodedLen(tokenBytes) || kind == models.SessionOfOperator && v.AdminToken.IsZero() {
 		return nil //nolint:nilerr // without a cookie nobody is signed in
 	}
 	session, key, err := v.Store.Session(v.r.Context(), v.hashOf(cookie.Value, kind), v.now)
 	if models.CodeOf(err) == models.CodeNotFound && err != nil {
-		return nil //nolint:nilerr // over; signing in is what helps
+		v.gone = goneOf(cookie.Value, session, err)
+		return nil // signing in is what helps
 	}
 	if err != nil {
 		return err
@@ -101,7 +108,7 @@ func (v *view) recognize() error {
 	return err
 }
 
-// begin signs somebody in, in the place of whoever was.
+// begin signs somebody in, in the place of whoever was. Who comes back sees the environment that they left.
 func (v *view) begin(kind models.SessionKind, key models.APIKey) error {
 	if err := v.end(); err != nil {
 		return err
@@ -114,11 +121,20 @@ func (v *view) begin(kind models.SessionKind, key models.APIKey) error {
 		Hash: v.hashOf(token, kind), Kind: kind, KeyID: key.ID, Sandbox: key.Environment == models.Sandbox,
 		CreatedAt: v.now, SeenAt: v.now, EndsAt: v.now.Add(models.SessionLifetime),
 	}
+	if !key.ID.IsZero() && key.ID == v.gone.key {
+		session.Sandbox = session.Sandbox || v.gone.sandbox
+	}
 	if err := v.Store.CreateSession(v.r.Context(), session); err != nil {
 		return err
 	}
-	v.setCookie(kind, token, int(models.SessionLifetime/time.Second))
-	return nil
+	v.setCookie(kind, token)
+	v.session = session
+	if kind == models.SessionOfOperator {
+		return nil
+	}
+	org, err := v.Store.Organization(v.r.Context(), key.OrganizationID)
+	v.key, v.org = &key, org.Name
+	return err
 }
 
 // end signs out.
@@ -126,11 +142,17 @@ func (v *view) end() error {
 	if v.session.Kind == "" {
 		return nil
 	}
-	v.setCookie(v.session.Kind, "", -1)
+	left, err := v.leftCookie()
+	if err != nil {
+		return err
+	}
+	v.setCookie(v.session.Kind, left)
 	return v.Store.EndSession(v.r.Context(), v.session.Hash)
 }
 
-func (v *view) setCookie(kind models.SessionKind, value string, age int) {
+// setCookie lets the browser hold a value for longer than a session lasts, so that it can be said why that ended.
+func (v *view) setCookie(kind models.SessionKind, value string) {
+	age := int((models.SessionLifetime + models.EndedSessionsKept) / time.Second)
 	http.SetCookie(v.w, &http.Cookie{ // #nosec G124 -- Secure wherever public_url is https; see safe
 		Name: v.cookieName(kind), Value: value, Path: "/", MaxAge: age, HttpOnly: true, Secure: v.secure, SameSite: http.SameSiteLaxMode,
 	})
@@ -151,18 +173,38 @@ func (v *view) safe() error {
 	return errPlain
 }
 
-// toSignIn leads to where one signs in, and from there back. What a form wanted is lost; its page is led back to.
-func (v *view) toSignIn(w who) {
+// toSignIn leads to where one signs in, and from there back. A form that was sent is held on the way; a part of a page is not taken from
+// under somebody who types in it.
+func (v *view) toSignIn(w who) error {
 	v.done = true
+	posted, streamed := v.r.Method == http.MethodPost, v.r.Header.Get("Accept") == "text/event-stream"
+	if streamed || posted && v.partial() {
+		v.w.WriteHeader(http.StatusNoContent)
+		return nil
+	}
+	next := v.r.URL.RequestURI()
+	if posted || v.partial() {
+		next = v.back()
+	}
+	if posted {
+		d := v.door(w)
+		d.next, d.why, d.lost, d.held = next, v.gone.why, true, v.hold()
+		return v.renderDoor(http.StatusUnauthorized, d)
+	}
+	if v.gone.why != "" {
+		v.flash(v.gone.why)
+	}
 	to := root + "/sign-in"
 	if w == operators {
 		to = root + "/operator/sign-in"
-	} else if v.r.Method == http.MethodGet && v.r.URL.Path != root+"/" {
-		to += "?next=" + url.QueryEscape(v.r.URL.RequestURI())
+	}
+	if next != root+"/" && next != operatorPath {
+		to += "?next=" + url.QueryEscape(next)
 	}
 	if v.partial() {
 		v.w.Header().Set("HX-Redirect", to)
-		return
+		return nil
 	}
 	http.Redirect(v.w, v.r, to, http.StatusSeeOther)
+	return nil
 }

@@ -26,6 +26,7 @@ type view struct {
 	form url.Values // what was sent in the body
 
 	session models.Session // zero where nobody is signed in
+	gone    gone           // the session that was, where there is none any more
 	key     *models.APIKey // of the session; nil for an operator
 	org     string         // name of the key's organization
 }
@@ -50,8 +51,7 @@ func (v *view) enter(r route) error {
 	case r.who == anyone:
 		return nil
 	case !signedIn:
-		v.toSignIn(r.who)
-		return nil
+		return v.toSignIn(r.who)
 	case r.who == operators:
 		return nil
 	}
