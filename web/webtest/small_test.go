@@ -1,0 +1,79 @@
+package webtest
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// page is what a visitor reads at a path.
+func (v *visitor) page(path string) string {
+	v.t.Helper()
+	resp, text := v.send(http.MethodGet, path, nil)
+	require.Equal(v.t, http.StatusOK, resp.status, path)
+	return text
+}
+
+// TestFirstWebhookIsMadeOnce presses the button twice, and looks at the overview after all is gone again.
+func TestFirstWebhookIsMadeOnce(t *testing.T) {
+	t.Parallel()
+	p := newProgram(t)
+	v := newVisitor(t, p)
+	require.Equal(t, http.StatusSeeOther, v.signIn(p.key))
+	require.Contains(t, v.page("/developers/"), "Send me a webhook")
+	first, _ := v.send(http.MethodPost, "/developers/try", nil)
+	require.Equal(t, http.StatusSeeOther, v.status(http.MethodPost, "/developers/environment", url.Values{"environment": {"production"}}))
+	second, _ := v.send(http.MethodPost, "/developers/try", nil)
+	to := first.header.Get("Location")
+	require.Contains(t, to, "/developers/try/")
+	require.Equal(t, to, second.header.Get("Location"))
+	text := v.page(to)
+	require.Contains(t, text, "Your first webhook is here already.")
+	require.Contains(t, text, `data-environment="sandbox"`)
+	var inboxes struct{ Data []any }
+	p.api(http.StatusOK, http.MethodGet, "/v3/sandbox/inboxes", nil, &inboxes)
+	require.Len(t, inboxes.Data, 1)
+
+	require.Equal(t, http.StatusSeeOther, v.status(http.MethodPost, to+"/remove", nil))
+	text = v.page("/developers/")
+	require.NotContains(t, text, "Send me a webhook")
+	require.Contains(t, text, "Nothing is subscribed here")
+}
+
+// TestDeliveryOfDeletedSubscription looks at failures in the list, and at one whose subscription is deleted then.
+func TestDeliveryOfDeletedSubscription(t *testing.T) {
+	t.Parallel()
+	p := newProgram(t)
+	endpoint := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }))
+	t.Cleanup(endpoint.Close)
+	id := p.subscribe(endpoint.URL, "Gone", map[string]any{"auto_retry": false})
+	p.publish("signature_request.done")
+	var list struct {
+		Data []struct{ ID, Status string }
+	}
+	require.Eventually(t, func() bool {
+		p.api(http.StatusOK, http.MethodGet, "/v3/deliveries", nil, &list)
+		return len(list.Data) == 1 && list.Data[0].Status == "failed"
+	}, patience, 20*time.Millisecond)
+	v := newVisitor(t, p)
+	require.Equal(t, http.StatusSeeOther, v.signIn(p.key))
+	require.Contains(t, v.page("/developers/deliveries"), "answered 418")
+	path := "/developers/deliveries/" + list.Data[0].ID
+	text := v.page(path)
+	require.Contains(t, text, path+"/retry")
+	_, live, _ := strings.Cut(text, `id="progress"`)
+	live, _, _ = strings.Cut(live, `id="body"`)
+	require.Contains(t, live, path+"/retry", "the button is in the part that the stream replaces")
+
+	p.api(http.StatusNoContent, http.MethodDelete, "/v3/webhooks/"+id, nil, nil)
+	text = v.page(path)
+	require.NotContains(t, text, `action="`+path+`/retry"`)
+	require.Contains(t, text, "Its subscription was deleted, so it can&#39;t be sent again.")
+	require.Eventually(t, func() bool { return strings.Contains(v.page("/developers/"), "Success rate") }, patience, 20*time.Millisecond,
+		"the figures of the day are hidden when nothing is subscribed any more")
+}
