@@ -83,15 +83,15 @@ type timings struct {
 // spans are the parts one after the other. What was waited for the first byte includes sending the request.
 func (t timings) spans() []ui.Span {
 	connected := t.DNS + t.Connect + t.TLS
-	wait, body := t.FirstByte-connected, t.Total-t.FirstByte
+	wait, body, waited := t.FirstByte-connected, t.Total-t.FirstByte, "first byte"
 	if t.FirstByte == 0 { // none came
-		wait, body = t.Total-connected, 0
+		wait, body, waited = t.Total-connected, 0, "until it failed"
 	}
 	var list []ui.Span
 	for _, s := range []struct {
 		label string
 		ms    float64
-	}{{"dns", t.DNS}, {"connect", t.Connect}, {"tls", t.TLS}, {"first byte", wait}, {"body", body}} {
+	}{{"dns", t.DNS}, {"connect", t.Connect}, {"tls", t.TLS}, {waited, wait}, {"body", body}} {
 		if s.ms > 0 {
 			list = append(list, ui.Span{Label: s.label, Time: time.Duration(s.ms * float64(time.Millisecond))})
 		}

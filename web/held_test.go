@@ -54,6 +54,8 @@ func TestExpiredSessionsSaySo(t *testing.T) {
 	require.Equal(t, root+"/sign-in?next="+url.QueryEscape(root+"/keys"), page.Header().Get("Location"))
 	require.Contains(t, send(http.MethodGet, root+"/sign-in", "", page.Result().Cookies()...).Body.String(), "Your session has expired.")
 
+	require.Contains(t, send(http.MethodGet, root+"/sign-in", "").Body.String(), root+"/operator/sign-in", "there is a way to the operator's pages, or to why there are none")
+
 	form := send(http.MethodPost, keysPath, "role=reader")
 	require.Equal(t, http.StatusUnauthorized, form.Code)
 	require.Contains(t, form.Body.String(), "Your session has expired.")

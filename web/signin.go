@@ -70,9 +70,7 @@ func (s *site) keyDoor(v *view, fault string) door {
 		hint:   "It begins with hk_live_ or hk_test_. What you may do here is what the key may do.",
 		unsafe: v.safe() != nil, held: v.heldIn(),
 	}
-	if !s.AdminToken.IsZero() {
-		d.other, d.otherText = root+"/operator/sign-in", "You run this installation? Sign in as operator."
-	}
+	d.other, d.otherText = root+"/operator/sign-in", "You run this installation? Sign in as operator."
 	return d
 }
 

@@ -81,6 +81,7 @@ func TestOverviewAndLogs(t *testing.T) {
 		b.see(text)
 	}
 	b.shown(".uplot canvas")
+	b.await(`/Failed\s*2/.test(document.querySelector(".u-legend").innerText) && !document.querySelector(".u-legend").innerText.includes("--")`, "the legend does not say what there is in all")
 	b.look()
 	b.click(`.segments a[href$="30d"]`)
 	b.see("The last 30 days")

@@ -70,6 +70,25 @@ func TestDeliveryOfDeletedSubscription(t *testing.T) {
 	live, _, _ = strings.Cut(live, `id="body"`)
 	require.Contains(t, live, path+"/retry", "the button is in the part that the stream replaces")
 
+	// A plan and a test of an address where nothing listens are told in words.
+	nobody := httptest.NewServer(nil)
+	nobody.Close()
+	silent := p.subscribe(nobody.URL, "Silent", map[string]any{"headers": map[string]string{"X-Team": "contracts"}, "timeout_first_ms": 1500})
+	_, text = v.send(http.MethodPost, "/developers/subscriptions/"+silent+"/test", url.Values{"event_name": {"signature_request.done"}})
+	for _, words := range []string{"What would have been sent", "Nothing took the connection.", "until it failed", "See the delivery"} {
+		require.Contains(t, text, words)
+	}
+	require.NotContains(t, text, "first byte")
+	text = v.page("/developers/subscriptions/" + silent)
+	for _, words := range []string{"X-Team", "1500 ms", "Timeout, retries"} {
+		require.Contains(t, text, words)
+	}
+	require.NotContains(t, text, "contracts", "what headers say may be a secret")
+	text = v.page("/developers/subscriptions/" + silent + "/retry-plan?failing_with=dns")
+	require.Contains(t, text, ">Name not found<")
+	require.Contains(t, text, "Why it ends: name not found.")
+	require.Contains(t, v.page("/developers/subscriptions"), "none yet, tests aside")
+
 	p.api(http.StatusNoContent, http.MethodDelete, "/v3/webhooks/"+id, nil, nil)
 	text = v.page(path)
 	require.NotContains(t, text, `action="`+path+`/retry"`)
