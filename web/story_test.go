@@ -2,10 +2,12 @@ package web
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"hookrouter/models"
+	"hookrouter/web/ui"
 )
 
 // TestArrivalIsToldOfTheAttemptThatArrived holds that sending again changes nothing about when it arrived.
@@ -30,4 +32,10 @@ func TestReasonsNameTheStatus(t *testing.T) {
 	require.Equal(t, "answered 503", reasonOf(models.ReasonStatus, 503))
 	require.Equal(t, "answered an error", reasonOf(models.ReasonStatus, 0))
 	require.Equal(t, "timed out", reasonOf(models.ReasonTimeout, 200))
+}
+
+func TestDurationsKeepTheirMinutes(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, "6 h 38 min", ui.Duration(6*time.Hour+38*time.Minute+59*time.Second))
+	require.Equal(t, "6 h", ui.Duration(6*time.Hour))
 }

@@ -65,6 +65,8 @@ func TestDeliveryOfDeletedSubscription(t *testing.T) {
 	require.Contains(t, v.page("/developers/deliveries"), "answered 418")
 	path := "/developers/deliveries/" + list.Data[0].ID
 	text := v.page(path)
+	require.Contains(t, text, "go run ./cmd/hookrouter")
+	require.Contains(t, v.page("/developers/help"), "HOOKROUTER_API_KEY=")
 	require.Contains(t, text, path+"/retry")
 	_, live, _ := strings.Cut(text, `id="progress"`)
 	live, _, _ = strings.Cut(live, `id="body"`)
