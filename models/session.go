@@ -1,6 +1,9 @@
 package models
 
-import "time"
+import (
+	"errors"
+	"time"
+)
 
 // Times of a session of the web pages; our own choice. A working day with a lunch break fits into the idle time, so that nobody signs in
 // twice a day; after a week everybody proves again that the key is still theirs.
@@ -8,6 +11,16 @@ const (
 	SessionIdle     = 12 * time.Hour     // unused for that long it ends
 	SessionLifetime = 7 * 24 * time.Hour // it ends after that however much it is used
 	LoginLinkTime   = time.Hour          // a one-time link that nobody followed ends
+)
+
+// EndedSessionsKept is how long a session that is over is still known, so that whoever comes back is told why and returns to where they
+// were: that of a Friday on the Monday after.
+const EndedSessionsKept = SessionLifetime
+
+// Why a session is over, as causes of the code not_found.
+var (
+	ErrSessionExpired = errors.New("the session has expired")
+	ErrKeyRevoked     = errors.New("the key of the session was revoked")
 )
 
 // MaxSessions is how many sessions one key may have. Failure policy: the ones that were used the longest ago end.

@@ -63,14 +63,15 @@ func (s *Store) CreateSession(ctx context.Context, made models.Session) error {
 }
 
 // Session reads a session that is live at now, with its key, and notes that it was used. The key of an operator's is zero. The code is
-// not_found where there is none, it is over, its key was revoked, or it is a link that nobody has followed.
+// not_found where there is none, it is over, its key was revoked, or it is a link that nobody has followed. Of one that is over, or whose
+// key was revoked, the session comes with the error, whose cause is [models.ErrSessionExpired] or [models.ErrKeyRevoked].
 func (s *Store) Session(ctx context.Context, hash [32]byte, now time.Time) (models.Session, models.APIKey, error) {
 	found, key, err := s.session(s.reader(ctx), hash, now)
-	if err == nil && found.Kind == models.SessionLink {
-		err = gorm.ErrRecordNotFound
+	if found.Kind == models.SessionLink {
+		found, err = models.Session{}, gorm.ErrRecordNotFound
 	}
 	if err != nil {
-		return models.Session{}, models.APIKey{}, wrap("read session", err)
+		return found, models.APIKey{}, wrap("read session", err)
 	}
 	if now.Sub(found.SeenAt) >= seenEvery {
 		found.SeenAt = instant(ms(now))
@@ -86,14 +87,21 @@ func (s *Store) session(db *gorm.DB, hash [32]byte, now time.Time) (models.Sessi
 	}
 	found := row.model()
 	if !found.Live(now) {
-		return models.Session{}, models.APIKey{}, gorm.ErrRecordNotFound
+		return found, models.APIKey{}, sessionOver(models.ErrSessionExpired)
 	}
 	if found.KeyID.IsZero() {
 		return found, models.APIKey{}, nil
 	}
 	var key keyRow
-	err := db.Where("id = ? AND revoked_at = 0", row.KeyID).Take(&key).Error
+	err := db.Where("id = ?", row.KeyID).Take(&key).Error
+	if err == nil && key.RevokedAt != 0 {
+		return found, models.APIKey{}, sessionOver(models.ErrKeyRevoked)
+	}
 	return found, key.model(), err
+}
+
+func sessionOver(why error) error {
+	return &models.Error{Code: models.CodeNotFound, Message: "The session is over.", Err: why}
 }
 
 // TakeLink ends a one-time link and reads the key that it stands for. Of several who follow it at the same time one gets the key; the

@@ -164,6 +164,7 @@ type deliveryList struct {
 	candidates   []models.SubscriptionLine // that the searched text may mean
 	fault        string
 	names        []string
+	statuses     map[models.ID]int // what was answered last, of those that failed by it
 	pausable     bool
 	first, next  string
 	continueFrom string
@@ -258,7 +259,25 @@ func (v *view) nameSubscriptions(list *deliveryList) (err error) {
 			ids = append(ids, d.SubscriptionID)
 		}
 	}
-	list.titles, err = v.titlesOf(ids)
+	if list.titles, err = v.titlesOf(ids); err != nil {
+		return err
+	}
+	return v.nameStatuses(list)
+}
+
+// nameStatuses reads what was answered to those that failed by their answer.
+func (v *view) nameStatuses(list *deliveryList) error {
+	var ids []models.ID
+	for _, d := range list.lines {
+		if d.Reason == models.ReasonStatus && d.Status != models.StatusDelivered {
+			ids = append(ids, d.ID)
+		}
+	}
+	last, err := v.Store.LastAttempts(v.r.Context(), v.key.OrganizationID, ids)
+	list.statuses = make(map[models.ID]int, len(last))
+	for id, a := range last {
+		list.statuses[id] = a.StatusCode
+	}
 	return err
 }
 

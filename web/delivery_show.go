@@ -83,15 +83,15 @@ type timings struct {
 // spans are the parts one after the other. What was waited for the first byte includes sending the request.
 func (t timings) spans() []ui.Span {
 	connected := t.DNS + t.Connect + t.TLS
-	wait, body := t.FirstByte-connected, t.Total-t.FirstByte
+	wait, body, waited := t.FirstByte-connected, t.Total-t.FirstByte, "first byte"
 	if t.FirstByte == 0 { // none came
-		wait, body = t.Total-connected, 0
+		wait, body, waited = t.Total-connected, 0, "until it failed"
 	}
 	var list []ui.Span
 	for _, s := range []struct {
 		label string
 		ms    float64
-	}{{"dns", t.DNS}, {"connect", t.Connect}, {"tls", t.TLS}, {"first byte", wait}, {"body", body}} {
+	}{{"dns", t.DNS}, {"connect", t.Connect}, {"tls", t.TLS}, {waited, wait}, {"body", body}} {
 		if s.ms > 0 {
 			list = append(list, ui.Span{Label: s.label, Time: time.Duration(s.ms * float64(time.Millisecond))})
 		}
@@ -117,13 +117,9 @@ func (d *delivery) last() *attempt {
 
 // story says in a sentence what became of it.
 func (d *delivery) story() string {
-	last := d.last()
 	switch d.Status {
 	case models.StatusDelivered:
-		if last != nil && len(d.Tries) > 1 {
-			return "It arrived with attempt " + itoa(d.Attempts) + "."
-		}
-		return "It arrived at once."
+		return d.arrivalStory()
 	case models.StatusFailed:
 		if d.Test {
 			return "The test failed. Tests are not tried again."
@@ -141,6 +137,42 @@ func (d *delivery) story() string {
 		return "It waits for an attempt."
 	case models.StatusDelivering:
 		return "It is being sent."
+	}
+	return ""
+}
+
+// arrivalStory says when it arrived, and how often since: what has arrived may be sent again.
+func (d *delivery) arrivalStory() string {
+	first, times := 0, 0
+	for _, a := range d.Tries {
+		if a.Success {
+			if times++; first == 0 {
+				first = a.Number
+			}
+		}
+	}
+	text := "It arrived at once"
+	if first > 1 {
+		text = "It arrived with attempt " + itoa(first)
+	}
+	switch {
+	case times == 2:
+		text += ", and once more when it was sent again"
+	case times > 2:
+		text += ", and " + itoa(times-1) + " times more when it was sent again"
+	}
+	return text + "."
+}
+
+// stuck says why it can't be sent again, "" where it can. The subscription is nil where that was deleted.
+func (d *delivery) stuck(w *webhook) string {
+	switch {
+	case w == nil:
+		return "Its subscription was deleted, so it can't be sent again."
+	case d.PayloadRemoved:
+		return "The event's data was removed, so it can't be sent again."
+	case !d.Status.Resendable():
+		return "It is on its way, so there is nothing to send again yet."
 	}
 	return ""
 }
@@ -169,24 +201,38 @@ func (v *view) deliveryPage(status int, d *delivery, fault string) error {
 			return err
 		}
 	}
-	w := &webhook{}
-	if err := v.get("/v3/webhooks/"+d.SubscriptionID, w); err != nil {
-		if mishapOf(err).status != http.StatusNotFound {
-			return err
-		}
-		w = nil // deleted
+	w, err := v.subscriptionOf(d)
+	if err != nil {
+		return err
 	}
 	return v.renderAs(status, d.EventName, deliveryPage(v, d, w, fault))
 }
 
+// subscriptionOf is where it goes, nil where that was deleted.
+func (v *view) subscriptionOf(d *delivery) (*webhook, error) {
+	w := &webhook{}
+	if err := v.get("/v3/webhooks/"+d.SubscriptionID, w); err != nil {
+		if mishapOf(err).status != http.StatusNotFound {
+			return nil, err
+		}
+		return nil, nil //nolint:nilnil // deleted, which is what nil means
+	}
+	return w, nil
+}
+
 // followDelivery keeps one delivery up to date while somebody looks at it.
 func (s *site) followDelivery(v *view) error {
-	if _, err := v.delivery(); err != nil {
+	d, err := v.delivery()
+	if err != nil {
+		return err
+	}
+	w, err := v.subscriptionOf(d)
+	if err != nil {
 		return err
 	}
 	return v.live(func() (templ.Component, error) {
 		d, err := v.delivery()
-		return deliveryProgress(v, d), err
+		return deliveryProgress(v, d, w), err
 	})
 }
 

@@ -70,7 +70,7 @@ func titled(status int, text string) mishap {
 
 // fail is the one place where an error becomes a page.
 func (v *view) fail(err error) {
-	if v.gone(err) {
+	if v.readerGone(err) {
 		return
 	}
 	m := mishapOf(err)
@@ -82,14 +82,14 @@ func (v *view) fail(err error) {
 
 // note writes an error that is ours into the log.
 func (v *view) note(m mishap, err error) {
-	if m.status == http.StatusInternalServerError && !v.gone(err) {
+	if m.status == http.StatusInternalServerError && !v.readerGone(err) {
 		v.Logger.LogAttrs(v.r.Context(), slog.LevelError, "web.failed", slog.String("request_id", v.requestID()),
 			slog.String("page", v.r.Pattern), slog.Any("error", err))
 	}
 }
 
-// gone reports whether an error says no more than that the reader has gone.
-func (v *view) gone(err error) bool {
+// readerGone reports whether an error says no more than that the reader has gone.
+func (v *view) readerGone(err error) bool {
 	return errors.Is(err, context.Canceled) && v.r.Context().Err() != nil
 }
 

@@ -47,14 +47,45 @@ func tryCurl(v *view) string {
 	}, "\n\n")
 }
 
-// tryOut makes an inbox and a sandbox subscription to it, and sends that a test. Where one of them can't be made, none is left.
+// triedBefore is the page of what the button made before, "" where nothing of that is left.
+func (v *view) triedBefore() (string, error) {
+	const few = 20
+	q, sandbox := subscriptionQuery(v, tryName, "", few), true
+	q.Sandbox = &sandbox
+	lines, err := v.Store.SubscriptionPage(v.r.Context(), q)
+	if err != nil || len(lines) == 0 {
+		return "", err
+	}
+	var inboxes []inboxOf
+	if err := listAll(v, "/v3/sandbox/inboxes", &inboxes); err != nil {
+		return "", err
+	}
+	for _, l := range lines {
+		for _, b := range inboxes {
+			if l.Description == tryName && b.URL == l.Endpoint {
+				return tryPath + "/" + l.ID.String() + "/" + b.ID, nil
+			}
+		}
+	}
+	return "", nil
+}
+
+// tryOut makes an inbox and a sandbox subscription to it, and sends that a test. Where one of them can't be made, none is left. Where both
+// are there already it leads to them.
 func (s *site) tryOut(v *view) error {
+	before, err := v.triedBefore()
+	if err != nil {
+		return err
+	}
+	if before != "" {
+		return v.goTo(before, "Your first webhook is here already. Send another from this page.")
+	}
 	var inbox inboxOf
 	if err := v.do(tryInbox(), &inbox); err != nil {
 		return v.tryFailed(err)
 	}
 	var made webhook
-	err := v.do(trySubscription(inbox.URL), &made)
+	err = v.do(trySubscription(inbox.URL), &made)
 	if err == nil {
 		err = v.do(tryTest(made.ID), nil)
 	}

@@ -27,19 +27,18 @@ func (v *view) navigation() []area {
 	return out
 }
 
-// placeAt is the area of the page at a path. It is not ok where none can be read there: what answers a form stands at the form's address,
-// which may be a place for forms alone.
-func (s *site) placeAt(path string) (a area, ok bool) {
+// readable reports whether there is a page at a path: what answers a form stands at the form's address, which may be a place for forms
+// alone.
+func (s *site) readable(path string) bool {
 	at := func(method string) string {
 		_, pattern := s.mux.Handler(&http.Request{Method: method, URL: &url.URL{Path: path}})
 		return pattern
 	}
 	page, action := at(http.MethodGet), at(http.MethodPost)
 	if action != "/" && strings.TrimPrefix(action, "POST ") != strings.TrimPrefix(page, "GET ") {
-		return area{}, false // such as subscriptions/preview, which no subscription is called
+		return false // such as subscriptions/preview, which no subscription is called
 	}
-	a, ok = s.places[page]
-	return a, ok
+	return s.pages[page]
 }
 
 // pressed is a state of a button for those who hear the page.

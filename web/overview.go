@@ -23,6 +23,7 @@ func (s *site) overviewRoutes() []route {
 // overviewData is what the overview shows.
 type overviewData struct {
 	subscribed bool // something is subscribed in this environment
+	first      bool // nothing is, and nothing was ever delivered
 	fault      string
 	span       span
 	call       ui.Call
@@ -30,7 +31,7 @@ type overviewData struct {
 	concerns   []concern
 }
 
-// overview is where one arrives: how deliveries fare and what needs somebody, or, as long as nothing is subscribed, what to do first.
+// overview is where one arrives: how deliveries fare and what needs somebody, or, as long as nothing was ever delivered, what to do first.
 func (s *site) overview(v *view) error { return v.showOverview(http.StatusOK, "") }
 
 func (v *view) showOverview(status int, fault string) error {
@@ -40,10 +41,19 @@ func (v *view) showOverview(status int, fault string) error {
 	}
 	d := &overviewData{subscribed: len(one) > 0, fault: fault, span: v.spanOf()}
 	d.call = statsCall("/v3/stats", d.span, v.sandbox(), v.now)
-	if d.subscribed {
-		if d.stats, err = v.stats(d.call); err != nil {
+	if d.stats, err = v.stats(d.call); err != nil {
+		return err
+	}
+	if !d.subscribed && d.stats.Total.Attempts == 0 {
+		part, err := v.Store.DeliveryPart(v.r.Context(), models.DeliveryQuery{
+			OrganizationID: v.key.OrganizationID, Sandbox: v.environment(), Limit: 1,
+		}, 1)
+		if err != nil {
 			return err
 		}
+		d.first = len(part.Items) == 0
+	}
+	if !d.first {
 		if d.concerns, err = v.concerns(d); err != nil {
 			return err
 		}

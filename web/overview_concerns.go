@@ -173,7 +173,10 @@ func failingConcern(a *models.Activity) concern {
 	switch {
 	case late.failed == late.all:
 		c.state = ui.State{Word: "Failing", Tone: ui.Bad}
-		c.text = "Every attempt of the last three hours failed: " + count(late.all) + "."
+		c.text = "All " + count(late.all) + " attempts of the last three hours failed."
+		if late.all == 1 {
+			c.text = "The only attempt of the last three hours failed."
+		}
 	case rising:
 		c.state = ui.State{Word: "Failures rise", Tone: ui.Bad}
 		if before.all > 0 {

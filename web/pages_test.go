@@ -34,7 +34,7 @@ func TestTimingsAddUp(t *testing.T) {
 	}{
 		"all parts":                  {timings{DNS: 1, Connect: 2, TLS: 3, FirstByte: 10, Total: 15}, []ui.Span{span("dns", 1), span("connect", 2), span("tls", 3), span("first byte", 4), span("body", 5)}},
 		"a connection that was open": {timings{FirstByte: 10, Total: 10}, []ui.Span{span("first byte", 10)}},
-		"no answer in time":          {timings{DNS: 1, Connect: 2, Total: 300}, []ui.Span{span("dns", 1), span("connect", 2), span("first byte", 297)}},
+		"no answer in time":          {timings{DNS: 1, Connect: 2, Total: 300}, []ui.Span{span("dns", 1), span("connect", 2), span("until it failed", 297)}},
 		"nothing measured":           {},
 	} {
 		require.Equal(t, c.want, c.of.spans(), name)

@@ -46,6 +46,14 @@ func reasonWords(r models.Reason) string {
 	return string(r)
 }
 
+// reasonOf is the same with what was answered, 0 where that is not known.
+func reasonOf(r models.Reason, status int) string {
+	if r == models.ReasonStatus && status != 0 {
+		return "answered " + strconv.Itoa(status)
+	}
+	return reasonWords(r)
+}
+
 // reasonTitle is the same as the beginning of a sentence or of a row.
 func reasonTitle(r models.Reason) string {
 	words := reasonWords(r)

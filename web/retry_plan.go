@@ -66,10 +66,10 @@ func (f *planForm) query() string {
 
 // planReasons are the ways to fail that a plan may suppose.
 func planReasons() []ui.Choice {
-	list := []ui.Choice{{Value: "", Label: "An error status (status)"}}
+	list := []ui.Choice{{Value: "", Label: reasonTitle(models.ReasonStatus)}}
 	for _, r := range models.AttemptReasons() {
 		if r != models.ReasonStatus {
-			list = append(list, ui.Choice{Value: string(r), Label: strings.ReplaceAll(string(r), "_", " ")})
+			list = append(list, ui.Choice{Value: string(r), Label: reasonTitle(r)})
 		}
 	}
 	return list

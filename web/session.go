@@ -77,12 +77,19 @@ func LinkPath(token string) string { return root + "/enter/" + token }
 func (v *view) recognize() error {
 	kind := kindAt(v.r.URL.Path)
 	cookie, err := v.r.Cookie(v.cookieName(kind))
+	if err == nil {
+		if left, ok := leftOf(cookie.Value); ok {
+			v.gone = left
+			return nil
+		}
+	}
 	if err != nil || len(cookie.Value) != base64.RawURLEncoding.EncodedLen(tokenBytes) || kind == models.SessionOfOperator && v.AdminToken.IsZero() {
 		return nil //nolint:nilerr // without a cookie nobody is signed in
 	}
 	session, key, err := v.Store.Session(v.r.Context(), v.hashOf(cookie.Value, kind), v.now)
 	if models.CodeOf(err) == models.CodeNotFound && err != nil {
-		return nil //nolint:nilerr // over; signing in is what helps
+		v.gone = goneOf(cookie.Value, session, err)
+		return nil // signing in is what helps
 	}
 	if err != nil {
 		return err
@@ -116,8 +123,14 @@ func (v *view) begin(kind models.SessionKind, key models.APIKey) error {
 	if err := v.Store.CreateSession(v.r.Context(), session); err != nil {
 		return err
 	}
-	v.setCookie(kind, token, int(models.SessionLifetime/time.Second))
-	return nil
+	v.setCookie(kind, token)
+	v.session = session
+	if kind == models.SessionOfOperator {
+		return nil
+	}
+	org, err := v.Store.Organization(v.r.Context(), key.OrganizationID)
+	v.key, v.org = &key, org.Name
+	return err
 }
 
 // end signs out.
@@ -125,11 +138,17 @@ func (v *view) end() error {
 	if v.session.Kind == "" {
 		return nil
 	}
-	v.setCookie(v.session.Kind, "", -1)
+	left, err := v.leftCookie()
+	if err != nil {
+		return err
+	}
+	v.setCookie(v.session.Kind, left)
 	return v.Store.EndSession(v.r.Context(), v.session.Hash)
 }
 
-func (v *view) setCookie(kind models.SessionKind, value string, age int) {
+// setCookie lets the browser hold a value for longer than a session lasts, so that it can be said why that ended.
+func (v *view) setCookie(kind models.SessionKind, value string) {
+	age := int((models.SessionLifetime + models.EndedSessionsKept) / time.Second)
 	http.SetCookie(v.w, &http.Cookie{ // #nosec G124 -- Secure wherever public_url is https; see safe
 		Name: v.cookieName(kind), Value: value, Path: "/", MaxAge: age, HttpOnly: true, Secure: v.secure, SameSite: http.SameSiteLaxMode,
 	})
@@ -150,28 +169,41 @@ func (v *view) safe() error {
 	return errPlain
 }
 
-// toSignIn leads to where one signs in, and from there back. What a form wanted is lost; its page is led back to. What follows a form while
-// one types leads nowhere, because what was typed would be lost, and neither does a stream, which ends.
+// toSignIn leads to where one signs in, and from there back. A form that was sent is held on the way. A part of a page is not taken from under
+// somebody who types in it, and a stream ends.
 func (v *view) toSignIn(w who) error {
 	v.done = true
-	to, next := root+"/sign-in", v.back()
-	if v.r.Method == http.MethodGet {
-		next = v.r.URL.RequestURI()
+	posted := v.r.Method == http.MethodPost
+	if v.r.Header.Get("Accept") == "text/event-stream" {
+		v.w.WriteHeader(http.StatusNoContent) // tells a browser not to open it again
+		return nil
 	}
+	next := v.r.URL.RequestURI()
+	if posted {
+		next = v.back()
+	}
+	to := root + "/sign-in"
 	if w == operators {
 		to = root + "/operator/sign-in"
-	} else if next != root+"/" {
+	}
+	if next != root+"/" && next != operatorPath {
 		to += "?next=" + url.QueryEscape(next)
 	}
-	switch {
-	case v.r.Header.Get("Accept") == "text/event-stream":
-		v.w.WriteHeader(http.StatusNoContent) // tells a browser not to open it again
-	case v.partial() && v.r.Method == http.MethodPost:
+	if posted && v.partial() {
 		return v.fragment(signedOut(to))
-	case v.partial():
-		v.w.Header().Set("HX-Redirect", to)
-	default:
-		http.Redirect(v.w, v.r, to, http.StatusSeeOther)
 	}
+	if posted {
+		d := v.door(w)
+		d.next, d.why, d.lost, d.held = next, v.gone.why, true, v.hold()
+		return v.renderDoor(http.StatusUnauthorized, d)
+	}
+	if v.gone.why != "" {
+		v.flash(v.gone.why)
+	}
+	if v.partial() {
+		v.w.Header().Set("HX-Redirect", to)
+		return nil
+	}
+	http.Redirect(v.w, v.r, to, http.StatusSeeOther)
 	return nil
 }

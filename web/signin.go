@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"hookrouter/models"
+	"hookrouter/web/ui"
 )
 
 // maxCredential is longer than every key and every token that a person would use.
@@ -33,33 +34,63 @@ type door struct {
 	other                                   string // where the other form is, "" where there is none
 	otherText                               string
 	unsafe                                  bool // nobody can sign in over this connection
+
+	why  string // the session before is over
+	lost bool   // a form was sent that could not be
+	held *held  // that form, where it can be sent once one is signed in
+}
+
+// tone and whyTitle are how it is said what became of the session before, and of the form.
+func (d *door) tone() ui.Tone {
+	if d.lost {
+		return ui.Bad
+	}
+	return ui.Quiet
+}
+
+func (d *door) whyTitle() string {
+	if d.lost {
+		return "Nothing was saved"
+	}
+	return "Signed out"
+}
+
+// door is the form where those sign in who may open a route.
+func (v *view) door(w who) door {
+	if w == operators {
+		return v.operatorDoor(v, "")
+	}
+	return v.keyDoor(v, "")
 }
 
 func (s *site) keyDoor(v *view, fault string) door {
 	d := door{
 		action: root + "/sign-in", title: "Sign in", label: "API key", fault: fault, next: nextOf(v.r),
 		hint:   "It begins with hk_live_ or hk_test_. What you may do here is what the key may do.",
-		unsafe: v.safe() != nil,
+		unsafe: v.safe() != nil, held: v.heldIn(),
 	}
-	if !s.AdminToken.IsZero() {
-		d.other, d.otherText = root+"/operator/sign-in", "You run this installation? Sign in as operator."
-	}
+	d.other, d.otherText = root+"/operator/sign-in", "You run this installation? Sign in as operator."
 	return d
 }
 
 func (s *site) operatorDoor(v *view, fault string) door {
 	return door{
-		action: root + "/operator/sign-in", title: "Operator", label: "Admin token", fault: fault,
+		action: root + "/operator/sign-in", title: "Operator", label: "Admin token", fault: fault, next: nextOf(v.r),
 		hint: "The value of HOOKROUTER_ADMIN_TOKEN.", other: root + "/sign-in", otherText: "Sign in with an API key instead.",
 		unsafe: v.safe() != nil,
 	}
 }
 
-// nextOf is the page to go to afterwards, where it is one of ours.
+// nextOf is the page to go to afterwards, where it is one of ours and of those for whom the request's kind of session is.
 func nextOf(r *http.Request) string {
+	kind, first := kindAt(r.URL.Path), root+"/"
+	if kind == models.SessionOfOperator {
+		first = operatorPath
+	}
 	next, err := url.Parse(r.FormValue("next"))
-	if err != nil || next.IsAbs() || next.Host != "" || !strings.HasPrefix(next.Path, root+"/") || strings.Contains(next.Path, "..") {
-		return root + "/"
+	if err != nil || next.IsAbs() || next.Host != "" || !strings.HasPrefix(next.Path, root+"/") || strings.Contains(next.Path, "..") ||
+		kindAt(next.Path) != kind {
+		return first
 	}
 	return next.RequestURI()
 }
@@ -72,7 +103,10 @@ func (s *site) showSignIn(v *view) error {
 }
 
 func (v *view) renderDoor(status int, d door) error {
-	return v.write(status, plainPage(v, d.title, doorPage(d)))
+	if notice := v.takeFlash(); d.why == "" {
+		d.why = notice
+	}
+	return v.write(status, plainPage(v, d.title, doorPage(&d)))
 }
 
 // signIn begins a session of an API key. What it says about a wrong one is the same for every reason.
@@ -93,10 +127,11 @@ func (s *site) signIn(v *view) error {
 	case !key.Role.May(models.ActionRead):
 		return v.renderDoor(http.StatusForbidden, s.keyDoor(v, "A key of the role publisher can publish events and nothing else. Use a reader's, manager's or admin's."))
 	}
+	form, mine := v.heldIn(), key.ID == v.gone.key
 	if err := v.begin(models.SessionOfKey, key); err != nil {
 		return err
 	}
-	return v.goTo(nextOf(v.r), "")
+	return v.afterSignIn(form, mine)
 }
 
 // refuse counts a failure and shows the form again.
@@ -121,6 +156,9 @@ func (s *site) enterByLink(v *view) error {
 		key, err = s.Store.TakeLink(v.r.Context(), LinkHash(token), v.now)
 	}
 	if models.CodeOf(err) == models.CodeNotFound && err != nil {
+		if v.key != nil {
+			return v.goTo(root+"/", "This link was used already or is too old. You are signed in as before.")
+		}
 		return s.refuse(v, s.keyDoor(v, "This link was used already or is too old. Sign in with an API key."))
 	}
 	if err != nil {
@@ -137,9 +175,9 @@ func (s *site) signOut(v *view) error {
 		return err
 	}
 	if kindAt(v.r.URL.Path) == models.SessionOfOperator {
-		return v.goTo(root+"/operator/sign-in", "")
+		return v.goTo(root+"/operator/sign-in", "You are signed out.")
 	}
-	return v.goTo(root+"/sign-in", "")
+	return v.goTo(root+"/sign-in", "You are signed out.")
 }
 
 func (s *site) showOperatorSignIn(v *view) error {
@@ -165,5 +203,5 @@ func (s *site) signInOperator(v *view) error {
 	if err := v.begin(models.SessionOfOperator, models.APIKey{}); err != nil {
 		return err
 	}
-	return v.goTo(root+"/operator", "")
+	return v.goTo(nextOf(v.r), "")
 }

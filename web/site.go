@@ -59,7 +59,7 @@ type site struct {
 	attempts *attempts
 	streams  *streams
 	mux      *http.ServeMux
-	places   map[string]area // of the patterns that can be read
+	pages    map[string]bool // the patterns that can be read
 }
 
 // New makes the handler of everything below /developers.
@@ -82,13 +82,13 @@ func New(o Options) (http.Handler, error) {
 // handler mounts everything.
 func (s *site) handler() http.Handler {
 	mux := http.NewServeMux()
-	s.mux, s.places = mux, map[string]area{}
+	s.mux, s.pages = mux, map[string]bool{}
 	mux.HandleFunc("GET "+assets.Root, assets.Serve)
 	for _, a := range s.areas() {
 		for _, r := range a.routes {
 			mux.Handle(r.pattern, s.page(a, r))
 			if strings.HasPrefix(r.pattern, "GET ") {
-				s.places[r.pattern] = a
+				s.pages[r.pattern] = true
 			}
 		}
 	}

@@ -219,11 +219,11 @@ func subscriptionFormPage(v *view, title string, f *subscriptionForm) templ.Comp
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = ui.Input(ui.Field{Name: "timeout_first_ms", Label: "Timeout of the first attempt, in milliseconds", Value: f.timeoutFirst, Error: f.faults["timeout_first_ms"], Attrs: templ.Attributes{"inputmode": "numeric"}}).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = ui.Input(ui.Field{Name: "timeout_first_ms", Label: "Timeout of the first attempt, in milliseconds", Value: f.timeoutFirst, Error: f.faults["timeout_first_ms"], Hint: "100 to 60000; the installation's where empty.", Attrs: templ.Attributes{"inputmode": "numeric"}}).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = ui.Input(ui.Field{Name: "timeout_retry_ms", Label: "Timeout of retries, in milliseconds", Value: f.timeoutRetry, Error: f.faults["timeout_retry_ms"], Attrs: templ.Attributes{"inputmode": "numeric"}}).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = ui.Input(ui.Field{Name: "timeout_retry_ms", Label: "Timeout of retries, in milliseconds", Value: f.timeoutRetry, Error: f.faults["timeout_retry_ms"], Hint: "100 to 60000; the installation's where empty.", Attrs: templ.Attributes{"inputmode": "numeric"}}).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -15,6 +15,17 @@ type testOutcome struct {
 	Attempt     *attempt
 }
 
+// bodyTitle says whether the body has left at all.
+func (o *testOutcome) bodyTitle() string {
+	if o.Attempt != nil && o.Attempt.Reason != nil {
+		switch *o.Attempt.Reason { //nolint:exhaustive // of all others something was sent
+		case models.ReasonDNS, models.ReasonConnect, models.ReasonTLS, models.ReasonBlockedAddress, models.ReasonInvalid:
+			return "What would have been sent"
+		}
+	}
+	return "What was sent"
+}
+
 // trial is the page of tests: what can be sent, and what became of the last one.
 type trial struct {
 	names   []string

@@ -489,7 +489,7 @@ func faredCells(v *view, a *models.Activity) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		if a == nil || a.LastAt.IsZero() {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 33, "<span class=\"soft\">none yet</span>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 33, "<span class=\"soft\">none yet, tests aside</span>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

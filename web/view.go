@@ -29,6 +29,7 @@ type view struct {
 	form url.Values // what was sent in the body
 
 	session models.Session // zero where nobody is signed in
+	gone    gone           // the session that was, where there is none any more
 	key     *models.APIKey // of the session; nil for an operator
 	org     string         // name of the key's organization
 
@@ -152,11 +153,11 @@ func (v *view) back() string {
 	if err != nil || from.Host != v.r.Host {
 		return root + "/"
 	}
-	if _, ok := v.placeAt(from.Path); ok {
+	if v.readable(from.Path) {
 		return from.RequestURI()
 	}
 	for p := path.Dir(from.Path); strings.HasPrefix(p, root+"/"); p = path.Dir(p) {
-		if _, ok := v.placeAt(p); ok {
+		if v.readable(p) {
 			return (&url.URL{Path: p}).RequestURI()
 		}
 	}

@@ -20,13 +20,17 @@ const devOrganization = "dev"
 var greeting = template.Must(template.New("greeting").Parse(`
 Hookrouter is running on {{.URL}} (development: plain http and loopback endpoints are allowed).
 
-Your API key: {{.Key}}
-
-The Developer Space, where you see all of this in the browser (the link signs you in, once):
+Open this in the browser. It signs you in, once, and one click there shows a signed webhook arrive:
 
    {{.Link}}
 
-See a signed webhook arrive:
+Your API key: {{.Key}}
+
+The operator's pages: {{.URL}}/developers/operator
+{{if .Operator}}(sign in with your HOOKROUTER_ADMIN_TOKEN)
+{{else}}(none yet: set HOOKROUTER_ADMIN_TOKEN, of 16 characters at least, and start again)
+{{end}}
+The same from a shell:
 
 1. In a second terminal, start a receiver that checks signatures:
 
@@ -88,5 +92,8 @@ func (s *server) greet(ctx context.Context, address string) error {
 	if err != nil {
 		return err
 	}
-	return greeting.Execute(s.stdout, struct{ URL, Key, Secret, Link string }{"http://" + address, text, secret, link})
+	return greeting.Execute(s.stdout, struct {
+		URL, Key, Secret, Link string
+		Operator               bool
+	}{"http://" + address, text, secret, link, s.config.AdminToken != ""})
 }

@@ -33,6 +33,9 @@ func TestDevGreetingWorksAsPrinted(t *testing.T) {
 	}
 	text, _ := start()
 
+	require.Less(t, strings.Index(text, "/developers/enter/"), strings.Index(text, "API key: "), "the shortest way is first")
+	require.Contains(t, text, "/developers/operator\n(none yet: set HOOKROUTER_ADMIN_TOKEN")
+
 	secret := regexp.MustCompile(`--secret (\S+)`).FindStringSubmatch(text)
 	require.Len(t, secret, 2)
 	var arrivals lockedBuffer

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"hookrouter/delivery"
+	"hookrouter/models"
 	"hookrouter/store"
 )
 
@@ -27,7 +28,7 @@ func (s *server) maintain(ctx context.Context) {
 	warn("floor", s.db.RaiseFloor(ctx, now))
 	_, err := s.db.ExpireInboxes(ctx, now)
 	warn("inboxes", err)
-	_, err = s.db.ExpireSessions(ctx, now)
+	_, err = s.db.ExpireSessions(ctx, now.Add(-models.EndedSessionsKept))
 	warn("sessions", err)
 	done, err := s.db.Expire(ctx, now, store.Retention{
 		Events: s.config.RetentionEvents, Deliveries: s.config.RetentionDeliveries, Payloads: s.config.RetentionPayloads,

@@ -58,7 +58,11 @@ func serveCommand(p program) *cobra.Command {
 				return err
 			}
 			tuneMemory(p.env)
-			s := &server{program: p, config: c, db: db, log: p.logger(c), mark: newID()}
+			log := p.logger(c)
+			if dev {
+				log = slog.New(quiet{log.Handler()})
+			}
+			s := &server{program: p, config: c, db: db, log: log, mark: newID()}
 			return errors.Join(s.run(cmd.Context(), dev), db.Close())
 		},
 	}

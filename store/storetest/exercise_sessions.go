@@ -36,6 +36,16 @@ func (w *world) noSession(hash [32]byte) {
 	w.requireCode(models.CodeNotFound, err)
 }
 
+// endedSession holds that it is said whose session was and why it is over.
+func (w *world) endedSession(s models.Session, why error) {
+	w.Helper()
+	got, key, err := w.Session(w.Context(), s.Hash, w.clock.Now())
+	w.requireCode(models.CodeNotFound, err)
+	require.ErrorIs(w, err, why)
+	require.Equal(w, s.KeyID, got.KeyID)
+	require.Zero(w, key)
+}
+
 func exerciseSession(w *world) {
 	ctx := w.Context()
 	key := w.key(w.org.ID)
@@ -60,7 +70,7 @@ func exerciseSession(w *world) {
 	require.NoError(w, err)
 	require.Equal(w, w.clock.Now(), got.SeenAt)
 	w.clock.Advance(time.Millisecond)
-	w.noSession(operator.Hash)
+	w.endedSession(operator, models.ErrSessionExpired)
 	n, err := w.ExpireSessions(ctx, w.clock.Now())
 	require.NoError(w, err)
 	require.EqualValues(w, 1, n)
@@ -69,7 +79,7 @@ func exerciseSession(w *world) {
 		require.NoError(w, err)
 		w.clock.Advance(models.SessionIdle / 2)
 	}
-	w.noSession(made.Hash)
+	w.endedSession(made, models.ErrSessionExpired)
 	n, err = w.ExpireSessions(ctx, w.clock.Now())
 	require.NoError(w, err)
 	require.EqualValues(w, 1, n)
@@ -85,7 +95,7 @@ func exerciseSessionRevoked(w *world) {
 	ended, stays := w.session(key.ID), w.session(other.ID)
 	link := w.session(key.ID, func(s *models.Session) { s.Kind = models.SessionLink })
 	require.NoError(w, w.RevokeKey(w.Context(), key.ID, w.clock.Now()))
-	w.noSession(ended.Hash)
+	w.endedSession(ended, models.ErrKeyRevoked)
 	_, err := w.TakeLink(w.Context(), link.Hash, w.clock.Now())
 	w.requireCode(models.CodeNotFound, err)
 	_, _, err = w.Session(w.Context(), stays.Hash, w.clock.Now())

@@ -812,7 +812,7 @@ func Percent(label string, percent int) templ.Component {
 	})
 }
 
-// Toast says what was just done. It stays until it is dismissed or the next page.
+// Toast says what was just done. It leaves after seven seconds, or when it is dismissed.
 func Toast(text string) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context

@@ -34,7 +34,7 @@ func TestFirstWebhook(t *testing.T) {
 	b.do(chromedp.NavigateBack())
 	b.click(`form[action$="/remove"] button`)
 	b.see("The inbox and its subscription are gone.")
-	b.see("See a webhook arrive")
+	b.see("Nothing is subscribed here")
 
 	// Who may not make subscriptions is told so.
 	var key struct{ Key string }
@@ -76,11 +76,12 @@ func TestOverviewAndLogs(t *testing.T) {
 	b := startBrowser(t, p)
 	b.signIn()
 	b.open("/developers/")
-	b.see("Every attempt of the last three hours failed: 2.")
+	b.see("All 2 attempts of the last three hours failed.")
 	for _, text := range []string{"2 deliveries failed for good", "Secret in rotation", "Never called", "Billing", "Success rate", "Answered an error"} {
 		b.see(text)
 	}
 	b.shown(".uplot canvas")
+	b.await(`/Failed\s*2/.test(document.querySelector(".u-legend").innerText) && !document.querySelector(".u-legend").innerText.includes("--")`, "the legend does not say what there is in all")
 	b.look()
 	b.click(`.segments a[href$="30d"]`)
 	b.see("The last 30 days")

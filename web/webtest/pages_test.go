@@ -174,6 +174,7 @@ func TestDoors(t *testing.T) {
 	t.Parallel()
 	b := startBrowser(t, newProgram(t))
 	b.open("/developers/sign-in")
+	b.await(`((r) => Math.abs(r.left + r.right - document.documentElement.clientWidth) < 2)(document.querySelector("main").getBoundingClientRect())`, "the door is not in the middle")
 	b.look()
 	b.open("/developers/operator/sign-in")
 	b.look()

@@ -101,8 +101,9 @@ func visitSignedOut(t *testing.T, p *program) {
 	t.Helper()
 	v := newVisitor(t, p)
 	const page = "/developers/subscriptions/new"
-	got, _ := v.send(http.MethodPost, page, url.Values{"endpoint": {"https://hooks.example.com/"}}, from(v, page))
-	require.Equal(t, "/developers/sign-in?next="+url.QueryEscape(page), got.header.Get("Location"), "the form's page is led back to")
+	got, text := v.send(http.MethodPost, page, url.Values{"endpoint": {"https://hooks.example.com/"}}, from(v, page))
+	require.Equal(t, http.StatusUnauthorized, got.status)
+	require.True(t, contains(text, `name="next" value="`+page+`"`), "the form's page is led back to")
 	got, part := v.send(http.MethodPost, "/developers/subscriptions/preview", nil, byHTMX, from(v, page))
 	require.Equal(t, http.StatusOK, got.status)
 	require.Empty(t, got.header.Get("HX-Redirect"), "what was typed would be lost")

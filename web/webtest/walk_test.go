@@ -60,6 +60,7 @@ func (s *story) makeInbox() string {
 	s.fill("#name", "Our receiver")
 	s.click(`main form button.button--main`)
 	s.see("Inbox made.")
+	s.await(`getComputedStyle(document.querySelector(".toast")).animationName === "leave"`, "what was done is said for ever")
 	s.inbox = s.path()
 	return ask(s.browser, chromedp.Evaluate[string](`document.querySelector("#inbox-url").innerText.trim()`))
 }
@@ -82,6 +83,7 @@ func (s *story) create(address string) {
 
 	s.publish("signature_request.done")
 	s.fill("#endpoint", address)
+	s.await(`!document.querySelector("#endpoint-error, #endpoint[aria-invalid]")`, "what is put right stays red")
 	s.fill("#description", "Contracts team")
 	s.put("#sandbox", "true")
 	s.fill(".picker__search", "signature_request.don")
@@ -100,6 +102,7 @@ func (s *story) test() {
 	s.click(`.tabs a[href$="/test"]`)
 	s.click(`main form button.button--main`)
 	s.see("The endpoint answered 200")
+	s.shown(`main a[href^="/developers/deliveries/"]`)
 	s.look()
 	s.open(s.inbox)
 	s.see("Signature valid")

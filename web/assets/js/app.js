@@ -164,9 +164,21 @@ document.addEventListener("click", (e) => {
   if (button?.matches("[data-pause]")) pause(button);
   if (button?.matches("[data-dismiss]")) button.closest(".toast").remove();
 });
+// What was found wrong is about what was sent: it goes once that is changed.
+function forgive(input) {
+  const field = input.closest(".field");
+  if (!field) return;
+  for (const el of field.querySelectorAll("[aria-invalid], [data-invalid]")) {
+    el.removeAttribute("aria-invalid");
+    el.removeAttribute("data-invalid");
+  }
+  field.querySelectorAll(".field__error").forEach((el) => el.remove());
+}
+
 addEventListener("submit", sendOnce); // after all others, one of which may hold it
 document.addEventListener("input", (e) => {
   outdate(e.target);
+  if (e.target.name) forgive(e.target);
   if (e.target.matches("[data-picker-search]")) search(e.target);
   if (e.target.matches("[data-confirm]")) confirmTyped(e.target);
 });

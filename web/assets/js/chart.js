@@ -33,18 +33,21 @@ function draw(figure) {
   const bars = stacked && uPlot.paths.bars({ size: [0.7, 28], align: 0 });
   const look = (i) => {
     const color = resolve(colors[i % colors.length]);
-    return stacked ? { paths: bars, fill: color, stroke: color, width: 0, points: { show: false }, value: (_, v, s, idx) => idx === null ? "--" : data[s][idx] }
+    return stacked ? { paths: bars, fill: color, stroke: color, width: 0, points: { show: false }, value: (_, v, s, idx) => data[s][idx] ?? data[s].reduce((sum, n) => sum + n, 0) }
       : { stroke: color, width: 1.5, points: { show: false } };
   };
   const axis = { stroke: ink, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1 }, font: `12px ${style.getPropertyValue("--sans")}` };
   const plot = figure.querySelector(".chart__plot");
   const size = () => ({ width: plot.clientWidth, height: 200 });
   const zone = "utc" in figure.dataset ? "UTC" : Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const written = uPlot.fmtDate("{D} {MMM} {YYYY}, {HH}:{mm}");
+  // Things that are counted have no halves: the axis has whole numbers alone.
+  const whole = [1, 2, 5].flatMap((n) => [...Array(13).keys()].map((e) => n * 10 ** e)).sort((a, b) => a - b);
   const chart = new uPlot({
     ...size(),
     tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), zone),
-    axes: [{ ...axis, values: ticks }, { ...axis, size: 44 }],
-    series: [{ label: `Time (${zone})`, value: "{D} {MMM} {YYYY}, {HH}:{mm}" }, ...heads.slice(1).map((label, i) => ({ label, ...look(i) }))],
+    axes: [{ ...axis, values: ticks }, { ...axis, size: 44, ...(stacked && { incrs: whole }) }],
+    series: [{ label: "Time", value: (_, at) => at == null ? `all, in ${zone}` : `${written(uPlot.tzDate(new Date(at * 1000), zone))} (${zone})` }, ...heads.slice(1).map((label, i) => ({ label, ...look(i) }))],
   }, drawn, plot);
   new ResizeObserver(() => chart.setSize(size())).observe(plot);
 }

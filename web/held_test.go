@@ -1,0 +1,66 @@
+package web
+
+import (
+	"context"
+	"crypto/rand"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"hookrouter/models"
+)
+
+// overStore knows one session, which has expired.
+type overStore struct {
+	Store
+	key models.ID
+}
+
+func (s overStore) Session(context.Context, [32]byte, time.Time) (models.Session, models.APIKey, error) {
+	return models.Session{Kind: models.SessionOfKey, KeyID: s.key}, models.APIKey{},
+		&models.Error{Code: models.CodeNotFound, Err: models.ErrSessionExpired}
+}
+
+// TestExpiredSessionsSaySo comes back after a session has expired, to a page and with a form.
+func TestExpiredSessionsSaySo(t *testing.T) {
+	t.Parallel()
+	pages, err := New(Options{
+		Store: overStore{key: models.ID{1}}, API: http.NotFoundHandler(), Random: rand.Reader, Now: time.Now, Draining: func() bool { return false },
+		AsKey:   func(ctx context.Context, _ *models.APIKey) context.Context { return ctx },
+		HashKey: func(string) [32]byte { return [32]byte{} }, AsOperator: func(ctx context.Context) context.Context { return ctx },
+	})
+	require.NoError(t, err)
+	token, err := NewToken(rand.Reader)
+	require.NoError(t, err)
+	send := func(method, path, body string, cookies ...*http.Cookie) *httptest.ResponseRecorder {
+		r := httptest.NewRequestWithContext(t.Context(), method, path, strings.NewReader(body))
+		r.RemoteAddr = "127.0.0.1:1"
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.AddCookie(&http.Cookie{Name: "hookrouter_key", Value: token})
+		for _, c := range cookies {
+			r.AddCookie(c)
+		}
+		w := httptest.NewRecorder()
+		pages.ServeHTTP(w, r)
+		return w
+	}
+
+	page := send(http.MethodGet, root+"/keys", "")
+	require.Equal(t, root+"/sign-in?next="+url.QueryEscape(root+"/keys"), page.Header().Get("Location"))
+	require.Contains(t, send(http.MethodGet, root+"/sign-in", "", page.Result().Cookies()...).Body.String(), "Your session has expired.")
+
+	require.Contains(t, send(http.MethodGet, root+"/sign-in", "").Body.String(), root+"/operator/sign-in", "there is a way to the operator's pages, or to why there are none")
+
+	form := send(http.MethodPost, keysPath, "role=reader")
+	require.Equal(t, http.StatusUnauthorized, form.Code)
+	require.Contains(t, form.Body.String(), "Your session has expired.")
+	require.Contains(t, form.Body.String(), `name="held" value="role=reader"`)
+	large := send(http.MethodPost, keysPath, "role="+strings.Repeat("r", maxHeld))
+	require.Contains(t, large.Body.String(), "Nothing was saved")
+	require.NotContains(t, large.Body.String(), "What you typed is kept")
+}
