@@ -36,5 +36,5 @@
 // floor.go, hints.go, cancel.go, suspend.go, parked.go, ledger.go, again.go, replay.go, resends.go, resend_step.go; then dialect.go with postgres_events.go and postgres_queue.go beside sqlite_events.go,
 // sqlite_queue.go and prepared.go; then listing.go, list_parts.go, audit.go, own_keys.go, versions.go, sightings.go, vitals.go, looks.go, quotas.go, checkup.go, seal.go, errors.go, migrate.go and partitions.go; then rotation.go; then entity_webhooks.go and callback_log.go; then retention.go,
 // payloads.go, postgres_retention.go and sqlite_retention.go. The sandbox's built-in receivers stand aside in
-// inboxes.go, who is signed in to the pages in sessions.go, and statistics in tally.go, stats.go, stats_read.go, failing.go, last_attempts.go and waiting.go.
+// inboxes.go, who is signed in to the pages in sessions.go, what they are shown once in once.go, and statistics in tally.go, stats.go, stats_read.go, failing.go, last_attempts.go and waiting.go.
 package store

@@ -43,7 +43,7 @@
 // A test in web/webtest that calls startBrowser: it fails by itself on console errors, policy violations and calls to elsewhere, and
 // look checks a page for accessibility in light and dark. See doc.go there.
 //
-// Read in this order: site.go, areas.go, view.go, environment.go, call.go, layout.templ; then who is there: session.go, signin.go, attempts.go; then
+// Read in this order: site.go, areas.go, view.go, environment.go, call.go, layout.templ; then who is there: session.go, signin.go, held.go, attempts.go; then
 // headers.go, flash.go, once.go, errors.go, stream.go; then pages: subscriptions.go and its neighbors as the model for all others; stats.go;
 // overview.go, overview_concerns.go, first_run.go; deliveries.go, jobs.go, job_form.go, preview.go, events.go and catalogue.go with what begins with their names; sandbox.go,
 // inboxes.go, retry_plan.go, keys.go, audit.go, callbacks.go, operator.go, operator_looks.go, help.go, design.go.

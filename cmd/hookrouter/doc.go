@@ -4,7 +4,7 @@
 // of the product; those live in the packages it wires together.
 //
 // Read in this order: main.go, commands.go, settings.go, config.go, effective.go, database.go; then serve: serve.go, role.go, quicklysign.go,
-// pages.go, inboxes.go, observe.go, metrics.go, maintain.go, resend.go, memory.go, dev.go; then commands on the database: keys.go, audit.go,
+// pages.go, inboxes.go, observe.go, metrics.go, maintain.go, resend.go, memory.go, dev.go, dev_log.go; then commands on the database: keys.go, audit.go,
 // migrate.go, doctor.go, doctor_checks.go; then those that call a running service: client.go, trigger.go, listen.go, import.go,
 // import_read.go, import_run.go, healthcheck.go; last verify.go.
 package main
