@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/a-h/templ"
+	"golang.org/x/sync/errgroup"
 
 	"hookrouter/models"
 	"hookrouter/web/ui"
@@ -77,17 +78,14 @@ func (s *site) showSubscription(v *view) error {
 
 func (v *view) subscriptionOverview(status int, a *aboutSubscription) error {
 	a.tab = "Overview"
-	now, err := v.subscriptionNow(a.webhook)
-	if err != nil {
-		return err
-	}
-	f := formOf(a.webhook)
-	if err := listAll(v, "/v3/workspaces", &f.workspaceList); err != nil {
-		return err
-	}
-	fared := &subscriptionFared{span: v.spanOf()}
+	f, fared := formOf(a.webhook), &subscriptionFared{span: v.spanOf()}
 	fared.call = statsCall(a.call("/stats"), fared.span, a.Sandbox, v.now)
-	if fared.statistics, err = v.stats(fared.call); err != nil {
+	var now *subscriptionNow
+	var asked errgroup.Group // nothing of it depends on the rest; see ADR 36
+	asked.Go(func() (err error) { now, err = v.subscriptionNow(a.webhook); return err })
+	asked.Go(func() (err error) { fared.statistics, err = v.stats(fared.call); return err })
+	asked.Go(func() error { return listAll(v, "/v3/workspaces", &f.workspaceList) })
+	if err := asked.Wait(); err != nil {
 		return err
 	}
 	return v.renderAs(status, a.title(), subscriptionPage(v, a, f, now, fared))
@@ -101,13 +99,12 @@ type subscriptionFared struct {
 }
 
 func (v *view) subscriptionNow(w *webhook) (*subscriptionNow, error) {
-	latest, err := v.latestDeliveries(w)
-	if err != nil {
-		return nil, err
-	}
-	waiting, err := v.waiting(w)
 	parked, _ := strconv.ParseInt(v.r.URL.Query().Get("parked"), 10, 64) // of no consequence where it is no number
-	return &subscriptionNow{latest: latest, waiting: waiting, parked: parked}, err
+	now := &subscriptionNow{parked: parked}
+	var asked errgroup.Group
+	asked.Go(func() (err error) { now.latest, err = v.latestDeliveries(w); return err })
+	asked.Go(func() (err error) { now.waiting, err = v.waiting(w); return err })
+	return now, asked.Wait()
 }
 
 // liveAddress is that of the stream, which has to know what the page knows.
