@@ -77,7 +77,6 @@ func visitFromEverywhere(t *testing.T, p *program) {
 	for page, want := range map[string]string{
 		"/developers/":                         "/developers/",
 		one + "/logs?status=failed":            one + "/logs?status=failed",
-		one + "/secret/rotate":                 one + "/secret",
 		one + "/preview":                       one,
 		"/developers/subscriptions/preview":    "/developers/subscriptions",
 		"/developers/catalogue/types/check":    "/developers/catalogue",
