@@ -102,7 +102,7 @@ func TestCredentials(t *testing.T) {
 	apiKey, err := handlers.NewKeyText(strings.NewReader(strings.Repeat("k", 64)), models.Production)
 	require.NoError(t, err)
 	apiKeyID := w.save(w.org, apiKey, models.RoleAdmin, models.Production).OpaqueKey()
-	swapped := w.secret[:20] + "x" + w.secret[21:]
+	swapped := w.secret[:20] + string(w.secret[20]^1) + w.secret[21:]
 	for name, c := range map[string][2]string{
 		"none": {"", ""}, "no secret": {w.id, ""}, "no id": {"", w.secret}, "another's id": {otherID, w.secret}, "another's secret": {w.id, otherSecret},
 		"a secret that is none": {w.id, "secret"}, "a mistyped secret": {w.id, swapped}, "an API key": {apiKeyID, apiKey}, "the other way round": {w.secret, w.id},
