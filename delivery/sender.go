@@ -18,7 +18,7 @@ import (
 
 // SenderOptions are what an [HTTPSender] needs. Transport and Now are required.
 type SenderOptions struct {
-	// Transport makes the connections. It must guard every dial and neither decompress nor use a proxy: egress.NewTransport.
+	// Transport makes the connections. It must guard every dial and neither decompress nor use a proxy: http1.Over an egress.NewTransport.
 	Transport http.RoundTripper
 	// Schemes are those that an endpoint, and each redirect, may have. Default: https.
 	Schemes []string

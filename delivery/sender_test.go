@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/x509"
 	"flag"
-	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"os"
@@ -17,6 +16,7 @@ import (
 
 	"hookrouter/delivery/deliverytest"
 	"hookrouter/delivery/egress"
+	"hookrouter/delivery/http1"
 	"hookrouter/models"
 	"hookrouter/signing"
 )
@@ -60,14 +60,14 @@ func changed(j models.Job, change func(*models.Subscription)) models.Job {
 }
 
 // testTransport reaches 127.0.0.1 and nothing else that is not public.
-func testTransport(tb testing.TB, roots *x509.CertPool) *http.Transport {
+func testTransport(tb testing.TB, roots *x509.CertPool) *http1.Transport {
 	tb.Helper()
 	policy, err := egress.New(egress.Options{
 		Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}, Schemes: []string{"https", "http"},
 		Resolver: hosts{"receiver.test.": netip.MustParseAddr("127.0.0.1")},
 	})
 	require.NoError(tb, err)
-	transport := egress.NewTransport(policy, egress.TransportOptions{RootCAs: roots})
+	transport := http1.Over(egress.NewTransport(policy, egress.TransportOptions{RootCAs: roots}), time.Now)
 	tb.Cleanup(transport.CloseIdleConnections)
 	return transport
 }

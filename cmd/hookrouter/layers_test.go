@@ -20,6 +20,7 @@ var layers = map[string][]string{
 	"models":                       {},
 	"signing":                      {},
 	"delivery/egress":              {},
+	"delivery/http1":               {},
 	"delivery/format":              {"models", "signing"},
 	"delivery":                     {"models", "signing", "delivery/format", "delivery/egress"},
 	"delivery/deliverytest":        {"models", "signing", "delivery"},
@@ -42,7 +43,7 @@ var layers = map[string][]string{
 	"web/webtest":                  {},
 	"cmd/hookreceiver":             {"signing"},
 	"cmd/hookbench":                {"models", "routing", "store", "store/storetest/cluster"},
-	"cmd/hookrouter":               {"models", "signing", "catalogue", "delivery", "delivery/format", "delivery/egress", "routing", "sandbox", "store", "handlers", "handlers/admin", "handlers/documenso", "handlers/metrics", "handlers/quicklysign", "web"},
+	"cmd/hookrouter":               {"models", "signing", "catalogue", "delivery", "delivery/format", "delivery/egress", "delivery/http1", "routing", "sandbox", "store", "handlers", "handlers/admin", "handlers/documenso", "handlers/metrics", "handlers/quicklysign", "web"},
 }
 
 // TestLayers holds the picture in docs/architecture.md against the imports of all files but tests.

@@ -6,6 +6,7 @@ import (
 
 	"hookrouter/delivery"
 	"hookrouter/delivery/egress"
+	"hookrouter/delivery/http1"
 	"hookrouter/models"
 	"hookrouter/routing"
 )
@@ -35,7 +36,7 @@ func (s *server) wireDelivery(guard *egress.Policy, own *egress.Own, address str
 	// Many subscriptions may lead to one host, a relay for instance: as many connections are kept as calls can be in flight.
 	guarded := egress.NewTransport(guard, egress.TransportOptions{MaxIdleConnsPerHost: c.MaxInFlight, MaxIdleConns: 2 * c.MaxInFlight})
 	sender, err := delivery.NewHTTPSender(delivery.SenderOptions{
-		Transport:    own.Transport(guarded),
+		Transport:    own.Transport(http1.Over(guarded, time.Now)),
 		Own:          own.Holds,
 		Schemes:      c.EndpointSchemes,
 		UserAgent:    c.UserAgent,
