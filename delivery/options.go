@@ -45,7 +45,7 @@ type Options struct {
 	// results may wait for one. Default: 512, 2 and 4,096. Failure policy: when the queue is full, workers wait with their slot, so
 	// a slow database slows sending down and nothing is lost.
 	RecordBatch, Committers, RecordQueue int
-	// RecordPace is the time between the beginnings of two commits of less than a quarter of RecordBatch: it saves the database statements,
+	// RecordPace is the time between the beginnings of two commits of less than half of RecordBatch: it saves the database statements,
 	// and in a crash up to as many more deliveries are sent again as end in that time. Default: none.
 	RecordPace time.Duration
 	// HealthPace is the time for which failures and recoveries gather before they are counted in the database, unless they change an

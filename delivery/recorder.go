@@ -46,7 +46,7 @@ type pending struct {
 
 // joinAt is the part of a full batch that must wait before a further committer joins in. Below that, one large commit is cheaper than two
 // small ones.
-const joinAt = 4
+const joinAt = 2
 
 // patience is how often a result is tried alone before it is stored without the receiver's text. See lean.
 const patience = 5

@@ -82,13 +82,13 @@ func TestRecorderKeepsItsPace(t *testing.T) {
 		stored(1)
 		pause(t.Context(), 1)
 		stored(1, 5)
-		add(127)
+		add(255)
 		stored(1, 5)
 		add(1)
-		stored(1, 5, 128) // a quarter of a full batch
+		stored(1, 5, 256) // half of a full batch
 		add(4)
 		require.Zero(t, r.flush(t.Context())) // at once, or its deliveries would be sent again
-		stored(1, 5, 128, 4)
+		stored(1, 5, 256, 4)
 	})
 }
 
@@ -100,15 +100,15 @@ func TestRecorderJoinsUnderLoad(t *testing.T) {
 		w.queue.slow = 10 * time.Millisecond
 		r := w.recorder(nil)
 		begin := time.Now()
-		all := w.results(200)
+		all := w.results(300)
 		r.add(all[0])
 		synctest.Wait()
-		for _, res := range all[1:100] {
+		for _, res := range all[1:200] {
 			r.add(res)
 		}
 		synctest.Wait()
-		require.Equal(t, 99, r.size(), "a hundred are not worth a second commit")
-		for _, res := range all[100:] {
+		require.Equal(t, 199, r.size(), "two hundred are not worth a second commit")
+		for _, res := range all[200:] {
 			r.add(res)
 		}
 		synctest.Wait()
