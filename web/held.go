@@ -114,10 +114,10 @@ func (h *held) typed() string { return message{Headers: h.values()}.lines() }
 // afterSignIn is the page that follows: where one was, or, where a form waits, that form.
 func (v *view) afterSignIn(h *held, mine bool) error {
 	if h == nil || !mine {
-		return v.goTo(nextOf(v.r), "")
+		return v.goTo(v.next(), "")
 	}
 	if fields, err := url.ParseQuery(h.fields); err == nil && fields.Get(inParameter) == string(models.Sandbox) {
 		v.shows(true) // or its form would say production
 	}
-	return v.renderAs(http.StatusOK, "Not done yet", heldPage(h, nextOf(v.r)))
+	return v.renderAs(http.StatusOK, "Not done yet", heldPage(h, v.next()))
 }

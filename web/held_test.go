@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"crypto/rand"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -26,15 +27,22 @@ func (s overStore) Session(context.Context, [32]byte, time.Time) (models.Session
 		&models.Error{Code: models.CodeNotFound, Err: models.ErrSessionExpired}
 }
 
-// TestExpiredSessionsSaySo comes back after a session has expired, to a page and with a form.
-func TestExpiredSessionsSaySo(t *testing.T) {
-	t.Parallel()
+// pagesOf are the pages on a store.
+func pagesOf(t *testing.T, store Store) http.Handler {
+	t.Helper()
 	pages, err := New(Options{
-		Store: overStore{key: models.ID{1}}, API: http.NotFoundHandler(), Random: rand.Reader, Now: time.Now, Draining: func() bool { return false },
+		Store: store, API: http.NotFoundHandler(), Random: rand.Reader, Now: time.Now, Draining: func() bool { return false },
 		AsKey:   func(ctx context.Context, _ *models.APIKey) context.Context { return ctx },
 		HashKey: func(string) [32]byte { return [32]byte{} }, AsOperator: func(ctx context.Context) context.Context { return ctx },
 	})
 	require.NoError(t, err)
+	return pages
+}
+
+// TestExpiredSessionsSaySo comes back after a session has expired, to a page and with a form.
+func TestExpiredSessionsSaySo(t *testing.T) {
+	t.Parallel()
+	pages := pagesOf(t, overStore{key: models.ID{1}})
 	token, err := NewToken(rand.Reader)
 	require.NoError(t, err)
 	send := func(method, path, body string, cookies ...*http.Cookie) *httptest.ResponseRecorder {
@@ -63,4 +71,31 @@ func TestExpiredSessionsSaySo(t *testing.T) {
 	large := send(http.MethodPost, keysPath, "role="+strings.Repeat("r", maxHeld))
 	require.Contains(t, large.Body.String(), "Nothing was saved")
 	require.NotContains(t, large.Body.String(), "What you typed is kept")
+}
+
+// unread fails the test that reads it.
+type unread struct{ t *testing.T }
+
+func (u unread) Read([]byte) (int, error) {
+	u.t.Error("the body was read")
+	return 0, io.EOF
+}
+
+func (unread) Close() error { return nil }
+
+// TestNobodysBodyIsRead sends to where everybody gets in a body that net/http would write to files, however long it is.
+func TestNobodysBodyIsRead(t *testing.T) {
+	t.Parallel()
+	pages := pagesOf(t, overStore{key: models.ID{1}})
+	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost} {
+		r := httptest.NewRequestWithContext(t.Context(), method, root+"/sign-in?next="+url.QueryEscape(root+"/keys"), unread{t})
+		r.RemoteAddr = "127.0.0.1:1"
+		r.Header.Set("Content-Type", "multipart/form-data; boundary=x")
+		w := httptest.NewRecorder()
+		pages.ServeHTTP(w, r)
+		require.Less(t, w.Code, http.StatusInternalServerError)
+		if method != http.MethodHead {
+			require.Contains(t, w.Body.String(), `name="next" value="`+root+`/keys"`)
+		}
+	}
 }

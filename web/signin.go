@@ -65,7 +65,7 @@ func (v *view) door(w who) door {
 
 func (s *site) keyDoor(v *view, fault string) door {
 	d := door{
-		action: root + "/sign-in", title: "Sign in", label: "API key", fault: fault, next: nextOf(v.r),
+		action: root + "/sign-in", title: "Sign in", label: "API key", fault: fault, next: v.next(),
 		hint:   "It begins with hk_live_ or hk_test_. What you may do here is what the key may do.",
 		unsafe: v.safe() != nil, held: v.heldIn(),
 	}
@@ -75,19 +75,24 @@ func (s *site) keyDoor(v *view, fault string) door {
 
 func (s *site) operatorDoor(v *view, fault string) door {
 	return door{
-		action: root + "/operator/sign-in", title: "Operator", label: "Admin token", fault: fault, next: nextOf(v.r),
+		action: root + "/operator/sign-in", title: "Operator", label: "Admin token", fault: fault, next: v.next(),
 		hint: "The value of HOOKROUTER_ADMIN_TOKEN.", other: root + "/sign-in", otherText: "Sign in with an API key instead.",
 		unsafe: v.safe() != nil,
 	}
 }
 
-// nextOf is the page to go to afterwards, where it is one of ours and of those for whom the request's kind of session is.
-func nextOf(r *http.Request) string {
-	kind, first := kindAt(r.URL.Path), root+"/"
+// next is the page to go to afterwards, where it is one of ours and of those for whom the request's kind of session is. It is in the address or
+// in the form, which was read within its bounds: net/http reads a body of several parts without any, whatever the method, once it is asked
+// for a value.
+func (v *view) next() string {
+	kind, first, asked := kindAt(v.r.URL.Path), root+"/", v.r.URL.Query().Get("next")
+	if v.form.Has("next") {
+		asked = v.form.Get("next")
+	}
 	if kind == models.SessionOfOperator {
 		first = operatorPath
 	}
-	next, err := url.Parse(r.FormValue("next"))
+	next, err := url.Parse(asked)
 	if err != nil || next.IsAbs() || next.Host != "" || !strings.HasPrefix(next.Path, root+"/") || strings.Contains(next.Path, "..") ||
 		kindAt(next.Path) != kind {
 		return first
@@ -97,7 +102,7 @@ func nextOf(r *http.Request) string {
 
 func (s *site) showSignIn(v *view) error {
 	if v.key != nil {
-		return v.goTo(nextOf(v.r), "")
+		return v.goTo(v.next(), "")
 	}
 	return v.renderDoor(http.StatusOK, s.keyDoor(v, ""))
 }
@@ -203,5 +208,5 @@ func (s *site) signInOperator(v *view) error {
 	if err := v.begin(models.SessionOfOperator, models.APIKey{}); err != nil {
 		return err
 	}
-	return v.goTo(nextOf(v.r), "")
+	return v.goTo(v.next(), "")
 }
