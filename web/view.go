@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"mime"
 	"net/http"
 	"net/url"
 	"path"
@@ -17,6 +18,9 @@ import (
 
 // maxForm bounds the body of a form; the largest holds a schema and a sample. Failure policy: 413 beyond.
 const maxForm = 256 << 10
+
+// formKind is how forms are sent. In another one no field is found, and an action would be done as if nothing had been chosen.
+const formKind = "application/x-www-form-urlencoded"
 
 // view is one request of a page: who makes it, what they look at, and the ways to answer.
 type view struct {
@@ -83,6 +87,10 @@ func (v *view) readForm() error {
 	}
 	if err != nil {
 		return models.Errorf(models.CodeInvalid, "The form is broken, so nothing was done.")
+	}
+	kind, _, _ := mime.ParseMediaType(v.r.Header.Get("Content-Type")) // of a broken one there is none
+	if v.r.ContentLength != 0 && kind != formKind {
+		return models.Errorf(models.CodeInvalid, "The form was sent as something else than "+formKind+", so nothing was done.")
 	}
 	return nil
 }
