@@ -37,7 +37,7 @@ type door struct {
 
 	why  string // the session before is over
 	lost bool   // a form was sent that could not be
-	held *held  // that form, where it can be sent once one is signed in
+	held string // that form, sealed, where it can be sent once one is signed in
 }
 
 // tone and whyTitle are how it is said what became of the session before, and of the form.
@@ -67,7 +67,7 @@ func (s *site) keyDoor(v *view, fault string) door {
 	d := door{
 		action: root + "/sign-in", title: "Sign in", label: "API key", fault: fault, next: v.next(),
 		hint:   "It begins with hk_live_ or hk_test_. What you may do here is what the key may do.",
-		unsafe: v.safe() != nil, held: v.heldIn(),
+		unsafe: v.safe() != nil, held: v.form.Get("held"),
 	}
 	d.other, d.otherText = root+"/operator/sign-in", "You run this installation? Sign in as operator."
 	return d
@@ -132,11 +132,10 @@ func (s *site) signIn(v *view) error {
 	case !key.Role.May(models.ActionRead):
 		return v.renderDoor(http.StatusForbidden, s.keyDoor(v, "A key of the role publisher can publish events and nothing else. Use a reader's, manager's or admin's."))
 	}
-	form, mine := v.heldIn(), key.ID == v.gone.key
 	if err := v.begin(models.SessionOfKey, key); err != nil {
 		return err
 	}
-	return v.afterSignIn(form, mine)
+	return v.afterSignIn()
 }
 
 // refuse counts a failure and shows the form again.
