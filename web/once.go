@@ -73,14 +73,22 @@ func (v *view) showOnce(path string, what any) error {
 	return v.goTo(path, "")
 }
 
-// takeOnce reads what the page is to show once, and reports whether there was something. After that it is gone.
+// takeOnce reads what the page is to show once, and reports whether there was something. Once the page is written it is gone: an error in its
+// place would have shown nothing.
 func (v *view) takeOnce(what any) bool {
 	c, err := v.r.Cookie(onceCookie)
 	if err != nil || v.r.Method != http.MethodGet {
 		return false
 	}
-	v.setOnce(v.r.URL.Path, "", -1)
+	v.taken = true
 	return v.unpack(v.place(v.r.URL.Path), c.Value, maxOnce, what)
+}
+
+// dropOnce takes away what a page has shown.
+func (v *view) dropOnce(status int) {
+	if v.taken && status < http.StatusBadRequest {
+		v.setOnce(v.r.URL.Path, "", -1)
+	}
 }
 
 func (v *view) setOnce(path, value string, age int) {

@@ -39,6 +39,7 @@ type view struct {
 
 	inSandbox bool // the environment that the page is about
 	named     bool // the address or the form said it
+	taken     bool // the page shows what is shown once, if there is something
 }
 
 // enter finds out who makes the request and whether they may.
@@ -126,6 +127,7 @@ func (v *view) write(status int, body templ.Component) error {
 	if err := body.Render(v.r.Context(), &b); err != nil {
 		return err
 	}
+	v.dropOnce(status)
 	v.w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	v.w.Header().Set("Cache-Control", "no-store")
 	v.w.WriteHeader(status)
