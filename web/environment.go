@@ -68,12 +68,21 @@ func (v *view) environmentName() models.Environment {
 }
 
 // placeless are the addresses that are the same in both environments: what is no page, what is the operator's, what is the sandbox's alone,
-// and every page of one object, because the object is of one environment.
-var placeless = regexp.MustCompile(`^` + root + `/(assets/|operator|sandbox|theme|sign-|enter/|design|.*[0-9a-f]{8}-[0-9a-f]{4}-)`)
+// and every page of an object that is of one environment. That of a key is not: whoever asks whether to revoke one is where they came from.
+var placeless = regexp.MustCompile(`^` + root +
+	`/(assets/|operator|sandbox|sign-|enter/|design|(subscriptions|events|deliveries|jobs)/[0-9a-f]{8}-[0-9a-f]{4}-)`)
 
 // at is an address in the environment of the page.
 func (v *view) at(address string) string {
-	if !v.sandbox() || v.key == nil || v.key.Environment == models.Sandbox {
+	if v.key == nil || v.key.Environment == models.Sandbox {
+		return address
+	}
+	return v.saying(address)
+}
+
+// saying is an address that says the environment of the request, whoever makes it.
+func (v *view) saying(address string) string {
+	if !v.sandbox() {
 		return address
 	}
 	path, fragment, _ := strings.Cut(address, "#")

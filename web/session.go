@@ -176,7 +176,7 @@ func (v *view) toSignIn(w who) error {
 	}
 	next := v.r.URL.RequestURI()
 	if posted {
-		next = v.back()
+		next = v.saying(v.back()) // what answered a form has an address without it
 	}
 	to := root + "/sign-in"
 	if w == operators {
