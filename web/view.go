@@ -64,6 +64,8 @@ func (v *view) enter(r route) error {
 		return v.toSignIn(r.who)
 	case r.who == operators:
 		return nil
+	case v.elsewhere():
+		return models.Errorf(models.CodeConflict, "This form was made for another organization: somebody signed in with another key since. Nothing was done. Sign in with the key from before, go back and send it again.")
 	}
 	action := r.action
 	if action == "" {

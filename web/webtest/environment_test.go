@@ -114,6 +114,7 @@ func TestPagesKeepTheirEnvironment(t *testing.T) {
 		{"choices", holdChoices},
 		{"audit", holdAudit},
 		{"ways", holdWays},
+		{"organizations", holdOrganizations},
 		{"live events", holdLiveEvent},
 	} {
 		t.Run(part.name, func(t *testing.T) {
@@ -357,4 +358,22 @@ func holdWays(w *tabs) {
 		r.Header.Set("Referer", w.p.base+"/developers/subscriptions/new")
 	})
 	require.Equal(w.t, "/developers/subscriptions/new?in=sandbox", hidden(page).Get("next"))
+}
+
+// holdOrganizations: a form makes nothing in another organization than it was made for, whoever signs in in another tab.
+func holdOrganizations(w *tabs) {
+	workspaces := "/developers/catalogue/workspaces"
+	form := w.fields(w.see(workspaces, "production"), workspaces)
+	form.Set("name", "Of the first")
+	var org, key struct{ ID, Key string }
+	w.p.as(adminToken, http.StatusCreated, http.MethodPost, "/admin/v1/organizations", map[string]any{"name": "The other"}, &org)
+	w.p.as(adminToken, http.StatusCreated, http.MethodPost, "/admin/v1/organizations/"+org.ID+"/keys", map[string]any{"role": "admin", "environment": "production"}, &key)
+	require.Equal(w.t, http.StatusSeeOther, w.signIn(key.Key))
+	got, page := w.send(http.MethodPost, workspaces, form)
+	require.Equal(w.t, http.StatusConflict, got.status)
+	require.Contains(w.t, page, "made for another organization")
+	require.NotContains(w.t, w.see(workspaces, "production"), "Of the first")
+	require.Equal(w.t, http.StatusSeeOther, w.signIn(w.p.key))
+	require.Equal(w.t, http.StatusSeeOther, w.status(http.MethodPost, workspaces, form))
+	require.Contains(w.t, w.see(workspaces, "production"), "Of the first")
 }
