@@ -11,6 +11,9 @@ import (
 // inParameter names the environment in an address and in a form. Without it both are about production; see ADR 37.
 const inParameter = "in"
 
+// ofParameter names the organization in a form that changes something. Another window may have signed in to another one meanwhile.
+const ofParameter = "of"
+
 // look finds out which environment a request is about. It is the address's or the form's word: nothing that another tab may change.
 func (v *view) look() error {
 	only := v.key != nil && v.key.Environment == models.Sandbox
@@ -33,6 +36,11 @@ func (v *view) look() error {
 	}
 	v.named = true
 	return nil
+}
+
+// elsewhere reports whether a form was made for another organization than that of the session.
+func (v *view) elsewhere() bool {
+	return v.form.Has(ofParameter) && v.form.Get(ofParameter) != v.key.OrganizationID.String()
 }
 
 // sandbox is the environment that the page is about.
@@ -68,12 +76,21 @@ func (v *view) environmentName() models.Environment {
 }
 
 // placeless are the addresses that are the same in both environments: what is no page, what is the operator's, what is the sandbox's alone,
-// and every page of one object, because the object is of one environment.
-var placeless = regexp.MustCompile(`^` + root + `/(assets/|operator|sandbox|theme|sign-|enter/|design|.*[0-9a-f]{8}-[0-9a-f]{4}-)`)
+// and every page of an object that is of one environment. That of a key is not: whoever asks whether to revoke one is where they came from.
+var placeless = regexp.MustCompile(`^` + root +
+	`/(assets/|operator|sandbox|sign-|enter/|design|(subscriptions|events|deliveries|jobs)/[0-9a-f]{8}-[0-9a-f]{4}-)`)
 
 // at is an address in the environment of the page.
 func (v *view) at(address string) string {
-	if !v.sandbox() || v.key == nil || v.key.Environment == models.Sandbox {
+	if v.key == nil || v.key.Environment == models.Sandbox {
+		return address
+	}
+	return v.saying(address)
+}
+
+// saying is an address that says the environment of the request, whoever makes it.
+func (v *view) saying(address string) string {
+	if !v.sandbox() {
 		return address
 	}
 	path, fragment, _ := strings.Cut(address, "#")
@@ -107,8 +124,8 @@ var (
 	forms = regexp.MustCompile(`<form [^>]*action="(` + root + `/[^"?]*)[^>]*>`)
 )
 
-// inPlace has every link, stream and form of a page say the page's environment. It is done to what was rendered, and not at each of
-// the hundred places that lead somewhere, because the one that is forgotten is the one that acts in production.
+// inPlace has every link, stream and form of a page say the page's environment, and what is posted its organization. It is done to what was
+// rendered, and not at each of the hundred places that lead somewhere, because the one that is forgotten is the one that acts in production.
 func (v *view) inPlace(page string) string {
 	if v.key == nil {
 		return page
@@ -119,10 +136,19 @@ func (v *view) inPlace(page string) string {
 		return name + `"` + address + `"`
 	})
 	return forms.ReplaceAllStringFunc(page, func(form string) string {
-		action := forms.FindStringSubmatch(form)[1]
-		if placeless.MatchString(action) || strings.Contains(form, `method="get"`) && v.at(action) == action {
-			return form
+		action, fields := forms.FindStringSubmatch(form)[1], ""
+		post := strings.Contains(form, `method="post"`)
+		if !placeless.MatchString(action) && (post || v.at(action) != action) {
+			fields = hiddenField(inParameter, string(v.environmentName()))
 		}
-		return form + `<input type="hidden" name="` + inParameter + `" value="` + string(v.environmentName()) + `">`
+		if post {
+			fields += hiddenField(ofParameter, v.key.OrganizationID.String())
+		}
+		return form + fields
 	})
+}
+
+// hiddenField is a field with a value that needs no escaping.
+func hiddenField(name, value string) string {
+	return `<input type="hidden" name="` + name + `" value="` + value + `">`
 }

@@ -1,20 +1,25 @@
 package web
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"hookrouter/models"
 )
 
-// maxHeld bounds what is held of a form. Failure policy: a larger one is lost, which is said.
-const maxHeld = 64 << 10
+const (
+	// maxHeld bounds what is held of a form. Failure policy: a larger one is lost, which is said.
+	maxHeld = 64 << 10
+	// heldTime is for how long it can be sent: as long as the session that is over is known.
+	heldTime = models.EndedSessionsKept
+	// heldCookie is how a browser is known again that a form was held in. It opens nothing by itself.
+	heldCookie = "hookrouter_held"
+)
 
 // leftPrefix begins the cookie that signing out leaves in the place of a session's, so that a window that was open meanwhile is told why,
 // and gets back what it sent. It has the id of the key, and opens nothing.
@@ -22,14 +27,13 @@ const leftPrefix = "left."
 
 // gone is a session that was there and is over.
 type gone struct {
-	cookie string    // what the browser still holds
-	why    string    // a sentence
-	key    models.ID // whose it was, zero where that is not known, or the key was revoked
+	why string    // a sentence
+	key models.ID // whose it was, zero where that is not known, or the key was revoked
 }
 
 // goneOf is what is known of a session that the database does not give.
-func goneOf(cookie string, s models.Session, err error) gone {
-	g := gone{cookie: cookie, key: s.KeyID}
+func goneOf(s models.Session, err error) gone {
+	g := gone{key: s.KeyID}
 	switch {
 	case errors.Is(err, models.ErrSessionExpired):
 		g.why = "Your session has expired. It ends after 12 hours without use, and after 7 days in any case."
@@ -42,47 +46,58 @@ func goneOf(cookie string, s models.Session, err error) gone {
 }
 
 // leftCookie is what signing out leaves.
-func (v *view) leftCookie() (string, error) {
-	token, err := NewToken(v.Random)
-	return leftPrefix + v.session.KeyID.String() + "." + token, err
-}
+func (v *view) leftCookie() string { return leftPrefix + v.session.KeyID.String() }
 
 // leftOf reads it.
 func leftOf(cookie string) (gone, bool) {
-	rest, ok := strings.CutPrefix(cookie, leftPrefix)
-	id, _, whole := strings.Cut(rest, ".")
+	id, ok := strings.CutPrefix(cookie, leftPrefix)
 	key, err := models.ParseID(id)
-	if !ok || !whole || err != nil {
+	if !ok || err != nil {
 		return gone{}, false
 	}
-	return gone{cookie: cookie, key: key, why: "You have signed out, here or in another window."}, true
+	return gone{key: key, why: "You have signed out, here or in another window."}, true
 }
 
-// held is a form that was sent when its session was over: where to, and its fields. It waits in the page where one signs in, sealed with
-// what the browser holds of that session, and goes back to the key of that session alone, which has to say once more that it is to be sent.
-type held struct{ to, fields, seal string }
+// held is a form that was sent when its session was over: where to, and its fields. It waits in the page where one signs in, sealed for the
+// key of that session and for this browser: whoever sits there next reads nothing of it, and it opens in every window and however often one
+// signs in. Then its reader has to say once more that it is to be sent.
+type held struct{ To, Fields string }
 
-// hold keeps the form of a request. It is nil where nobody knows whose it was, or it is too large.
-func (v *view) hold() *held {
+// hold keeps the form of a request. It is "" where nobody knows whose it was, or it is too large.
+func (v *view) hold() (string, error) {
 	fields := v.form.Encode()
 	if v.gone.key.IsZero() || len(fields) > maxHeld {
-		return nil
+		return "", nil
 	}
-	to := v.r.URL.RequestURI()
-	return &held{to, fields, v.gone.seal(to, fields)}
+	browser := v.holder()
+	if browser == "" {
+		var err error
+		if browser, err = NewToken(v.Random); err != nil {
+			return "", err
+		}
+		http.SetCookie(v.w, &http.Cookie{ // #nosec G124 -- Secure wherever public_url is https
+			Name: heldCookie, Value: browser, Path: root, MaxAge: int(heldTime / time.Second), HttpOnly: true, Secure: v.secure,
+			SameSite: http.SameSiteStrictMode,
+		})
+	}
+	return v.pack(heldPlace(browser, v.gone.key), heldTime, held{v.r.URL.RequestURI(), fields})
 }
 
-// seal holds that both came from here, to this browser, with this session.
-func (g *gone) seal(to, fields string) string {
-	mac := hmac.New(sha256.New, []byte("held form\n"+g.cookie))
-	mac.Write([]byte(g.key.String() + "\n" + to + "\n" + fields))
-	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+// holder is what this browser has to hold forms with, "" for nothing.
+func (v *view) holder() string {
+	c, err := v.r.Cookie(heldCookie)
+	if err != nil || len(c.Value) != base64.RawURLEncoding.EncodedLen(tokenBytes) {
+		return ""
+	}
+	return c.Value
 }
 
-// heldIn is the form that comes back with signing in; nil where there is none, or it is not as it was held.
+func heldPlace(browser string, key models.ID) string { return "held " + browser + " " + key.String() }
+
+// heldIn is the form that comes back with signing in; nil where there is none, or it is not as it was held, here and by the same key.
 func (v *view) heldIn() *held {
-	h := &held{v.form.Get("held_to"), v.form.Get("held"), v.form.Get("held_seal")}
-	if h.to == "" || v.gone.key.IsZero() || !hmac.Equal([]byte(h.seal), []byte(v.gone.seal(h.to, h.fields))) {
+	h, browser := &held{}, v.holder()
+	if browser == "" || !v.unpack(heldPlace(browser, v.key.ID), v.form.Get("held"), 2*maxHeld, h) {
 		return nil
 	}
 	return h
@@ -90,7 +105,7 @@ func (v *view) heldIn() *held {
 
 // values are the fields in their order.
 func (h *held) values() []header {
-	given, err := url.ParseQuery(h.fields)
+	given, err := url.ParseQuery(h.Fields)
 	if err != nil {
 		return nil
 	}
@@ -108,16 +123,40 @@ func (h *held) values() []header {
 	return list
 }
 
-// typed is what was typed, as one reads it.
-func (h *held) typed() string { return message{Headers: h.values()}.lines() }
+// typed is what was typed, as one reads it: without what its field does not show either.
+func (h *held) typed() string {
+	list := h.values()
+	for i := range list {
+		if list[i].Name == "secret_key" && list[i].Value != "" {
+			list[i].Value = "(as you typed it)"
+		}
+	}
+	return message{Headers: list}.lines()
+}
+
+// sandbox reports whether the form is about the sandbox, as look would find it. That of an object does not tell.
+func (h *held) sandbox() bool {
+	to, err := url.Parse(h.To)
+	fields, wrong := url.ParseQuery(h.Fields)
+	if err != nil || wrong != nil {
+		return false
+	}
+	asked := to.Query()
+	if fields.Has(inParameter) {
+		asked = fields
+	}
+	return asked.Get(inParameter) == string(models.Sandbox) || strings.HasPrefix(to.Path, sandboxPath)
+}
 
 // afterSignIn is the page that follows: where one was, or, where a form waits, that form.
-func (v *view) afterSignIn(h *held, mine bool) error {
-	if h == nil || !mine {
-		return v.goTo(nextOf(v.r), "")
+func (v *view) afterSignIn() error {
+	if v.form.Get("held") == "" {
+		return v.goTo(v.next(), "")
 	}
-	if fields, err := url.ParseQuery(h.fields); err == nil && fields.Get(inParameter) == string(models.Sandbox) {
-		v.shows(true) // or its form would say production
+	h := v.heldIn()
+	if h == nil {
+		return v.goTo(v.next(), "The form that waited was not sent: it was another key's or another browser's, or waited for too long.")
 	}
-	return v.renderAs(http.StatusOK, "Not done yet", heldPage(h, nextOf(v.r)))
+	v.shows(h.sandbox()) // or its form would say production
+	return v.renderAs(http.StatusOK, "Not done yet", heldPage(h, v.next()))
 }

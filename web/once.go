@@ -25,10 +25,38 @@ const (
 	maxOnce = 3 << 10
 )
 
-// once is what a page shows once.
-type once struct {
+// packed is what goes through a browser, sealed, for a time.
+type packed struct {
 	Until time.Time       `json:"until"`
 	What  json.RawMessage `json:"what"`
+}
+
+// pack seals something for one place alone, where it opens for a time.
+func (v *view) pack(place string, age time.Duration, what any) (string, error) {
+	text, err := json.Marshal(what)
+	if err != nil {
+		return "", err
+	}
+	if text, err = json.Marshal(packed{Until: v.now.Add(age), What: text}); err != nil {
+		return "", err
+	}
+	sealed, err := v.Store.Seal(place, string(text))
+	return base64.RawURLEncoding.EncodeToString(sealed), err
+}
+
+// unpack opens what pack sealed, of up to most bytes, and reports whether it could: what is of another place, or no doing of ours, or came
+// too late, can't be opened.
+func (v *view) unpack(place, text string, most int, what any) bool {
+	sealed, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil || len(sealed) > most {
+		return false
+	}
+	opened, err := v.Store.Unseal(place, sealed)
+	if err != nil {
+		return false
+	}
+	var p packed
+	return json.Unmarshal([]byte(opened), &p) == nil && v.now.Before(p.Until) && json.Unmarshal(p.What, what) == nil
 }
 
 // place binds what is sealed to the session and to the page: elsewhere, and for others, it does not open.
@@ -37,38 +65,30 @@ func (v *view) place(path string) string { return hex.EncodeToString(v.session.H
 // showOnce leads to a page that shows what was just made, which no call of the API gives again. The text goes there sealed: the page can be
 // loaded again, and nothing is made by that (ADR 38).
 func (v *view) showOnce(path string, what any) error {
-	text, err := json.Marshal(what)
+	text, err := v.pack(v.place(path), onceTime, what)
 	if err != nil {
 		return err
 	}
-	if text, err = json.Marshal(once{Until: v.now.Add(onceTime), What: text}); err != nil {
-		return err
-	}
-	sealed, err := v.Store.Seal(v.place(path), string(text))
-	if err != nil {
-		return err
-	}
-	v.setOnce(path, base64.RawURLEncoding.EncodeToString(sealed), int(onceTime/time.Second))
+	v.setOnce(path, text, int(onceTime/time.Second))
 	return v.goTo(path, "")
 }
 
-// takeOnce reads what the page is to show once, and reports whether there was something. After that it is gone.
+// takeOnce reads what the page is to show once, and reports whether there was something. Once the page is written it is gone: an error in its
+// place would have shown nothing.
 func (v *view) takeOnce(what any) bool {
 	c, err := v.r.Cookie(onceCookie)
 	if err != nil || v.r.Method != http.MethodGet {
 		return false
 	}
-	v.setOnce(v.r.URL.Path, "", -1)
-	sealed, err := base64.RawURLEncoding.DecodeString(c.Value)
-	if err != nil || len(sealed) > maxOnce {
-		return false
+	v.taken = true
+	return v.unpack(v.place(v.r.URL.Path), c.Value, maxOnce, what)
+}
+
+// dropOnce takes away what a page has shown.
+func (v *view) dropOnce(status int) {
+	if v.taken && status < http.StatusBadRequest {
+		v.setOnce(v.r.URL.Path, "", -1)
 	}
-	text, err := v.Store.Unseal(v.place(v.r.URL.Path), sealed)
-	if err != nil {
-		return false // of another session, or no doing of ours
-	}
-	var o once
-	return json.Unmarshal([]byte(text), &o) == nil && v.now.Before(o.Until) && json.Unmarshal(o.What, what) == nil
 }
 
 func (v *view) setOnce(path, value string, age int) {

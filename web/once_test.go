@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/a-h/templ"
 	"github.com/stretchr/testify/require"
 
 	"hookrouter/models"
@@ -61,10 +62,17 @@ func TestWhatIsShownOnceIsShownInTime(t *testing.T) {
 		var text string
 		require.Equal(t, c.want, v.takeOnce(&text), name)
 		require.Equal(t, c.want, text == "the text", name)
+		require.NoError(t, v.write(http.StatusOK, templ.Raw("the page")))
 		if c.method == http.MethodGet {
 			require.Equal(t, -1, w.Result().Cookies()[0].MaxAge, "it is gone: "+name)
 		}
 	}
+	v, w = at(http.MethodGet, "/developers/keys", 1, now)
+	v.r.AddCookie(cookie)
+	require.True(t, v.takeOnce(new(string)))
+	v.fail(models.Errorf(models.CodeUnavailable, "Later."))
+	require.Equal(t, http.StatusServiceUnavailable, w.Code)
+	require.Empty(t, w.Result().Cookies(), "it stays where the page that was to show it failed")
 	v, _ = at(http.MethodGet, "/developers/keys", 1, now)
 	v.r.AddCookie(&http.Cookie{Name: onceCookie, Value: strings.Repeat("A", 2*maxOnce)})
 	require.False(t, v.takeOnce(new(string)))

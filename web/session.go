@@ -88,7 +88,7 @@ func (v *view) recognize() error {
 	}
 	session, key, err := v.Store.Session(v.r.Context(), v.hashOf(cookie.Value, kind), v.now)
 	if models.CodeOf(err) == models.CodeNotFound && err != nil {
-		v.gone = goneOf(cookie.Value, session, err)
+		v.gone = goneOf(session, err)
 		return nil // signing in is what helps
 	}
 	if err != nil {
@@ -138,11 +138,7 @@ func (v *view) end() error {
 	if v.session.Kind == "" {
 		return nil
 	}
-	left, err := v.leftCookie()
-	if err != nil {
-		return err
-	}
-	v.setCookie(v.session.Kind, left)
+	v.setCookie(v.session.Kind, v.leftCookie())
 	return v.Store.EndSession(v.r.Context(), v.session.Hash)
 }
 
@@ -180,7 +176,7 @@ func (v *view) toSignIn(w who) error {
 	}
 	next := v.r.URL.RequestURI()
 	if posted {
-		next = v.back()
+		next = v.saying(v.back()) // what answered a form has an address without it
 	}
 	to := root + "/sign-in"
 	if w == operators {
@@ -193,8 +189,12 @@ func (v *view) toSignIn(w who) error {
 		return v.fragment(signedOut(to))
 	}
 	if posted {
+		form, err := v.hold()
+		if err != nil {
+			return err
+		}
 		d := v.door(w)
-		d.next, d.why, d.lost, d.held = next, v.gone.why, true, v.hold()
+		d.next, d.why, d.lost, d.held = next, v.gone.why, true, form
 		return v.renderDoor(http.StatusUnauthorized, d)
 	}
 	if v.gone.why != "" {

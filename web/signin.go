@@ -37,7 +37,7 @@ type door struct {
 
 	why  string // the session before is over
 	lost bool   // a form was sent that could not be
-	held *held  // that form, where it can be sent once one is signed in
+	held string // that form, sealed, where it can be sent once one is signed in
 }
 
 // tone and whyTitle are how it is said what became of the session before, and of the form.
@@ -65,9 +65,9 @@ func (v *view) door(w who) door {
 
 func (s *site) keyDoor(v *view, fault string) door {
 	d := door{
-		action: root + "/sign-in", title: "Sign in", label: "API key", fault: fault, next: nextOf(v.r),
+		action: root + "/sign-in", title: "Sign in", label: "API key", fault: fault, next: v.next(),
 		hint:   "It begins with hk_live_ or hk_test_. What you may do here is what the key may do.",
-		unsafe: v.safe() != nil, held: v.heldIn(),
+		unsafe: v.safe() != nil, held: v.form.Get("held"),
 	}
 	d.other, d.otherText = root+"/operator/sign-in", "You run this installation? Sign in as operator."
 	return d
@@ -75,19 +75,24 @@ func (s *site) keyDoor(v *view, fault string) door {
 
 func (s *site) operatorDoor(v *view, fault string) door {
 	return door{
-		action: root + "/operator/sign-in", title: "Operator", label: "Admin token", fault: fault, next: nextOf(v.r),
+		action: root + "/operator/sign-in", title: "Operator", label: "Admin token", fault: fault, next: v.next(),
 		hint: "The value of HOOKROUTER_ADMIN_TOKEN.", other: root + "/sign-in", otherText: "Sign in with an API key instead.",
 		unsafe: v.safe() != nil,
 	}
 }
 
-// nextOf is the page to go to afterwards, where it is one of ours and of those for whom the request's kind of session is.
-func nextOf(r *http.Request) string {
-	kind, first := kindAt(r.URL.Path), root+"/"
+// next is the page to go to afterwards, where it is one of ours and of those for whom the request's kind of session is. It is in the address or
+// in the form, which was read within its bounds: net/http reads a body of several parts without any, whatever the method, once it is asked
+// for a value.
+func (v *view) next() string {
+	kind, first, asked := kindAt(v.r.URL.Path), root+"/", v.r.URL.Query().Get("next")
+	if v.form.Has("next") {
+		asked = v.form.Get("next")
+	}
 	if kind == models.SessionOfOperator {
 		first = operatorPath
 	}
-	next, err := url.Parse(r.FormValue("next"))
+	next, err := url.Parse(asked)
 	if err != nil || next.IsAbs() || next.Host != "" || !strings.HasPrefix(next.Path, root+"/") || strings.Contains(next.Path, "..") ||
 		kindAt(next.Path) != kind {
 		return first
@@ -97,7 +102,7 @@ func nextOf(r *http.Request) string {
 
 func (s *site) showSignIn(v *view) error {
 	if v.key != nil {
-		return v.goTo(nextOf(v.r), "")
+		return v.goTo(v.next(), "")
 	}
 	return v.renderDoor(http.StatusOK, s.keyDoor(v, ""))
 }
@@ -127,11 +132,10 @@ func (s *site) signIn(v *view) error {
 	case !key.Role.May(models.ActionRead):
 		return v.renderDoor(http.StatusForbidden, s.keyDoor(v, "A key of the role publisher can publish events and nothing else. Use a reader's, manager's or admin's."))
 	}
-	form, mine := v.heldIn(), key.ID == v.gone.key
 	if err := v.begin(models.SessionOfKey, key); err != nil {
 		return err
 	}
-	return v.afterSignIn(form, mine)
+	return v.afterSignIn()
 }
 
 // refuse counts a failure and shows the form again.
@@ -203,5 +207,5 @@ func (s *site) signInOperator(v *view) error {
 	if err := v.begin(models.SessionOfOperator, models.APIKey{}); err != nil {
 		return err
 	}
-	return v.goTo(nextOf(v.r), "")
+	return v.goTo(v.next(), "")
 }

@@ -96,7 +96,9 @@ func (s *site) handler() http.Handler {
 		return models.Errorf(models.CodeNotFound, "There is no page at this address.")
 	}})
 	mux.Handle("/", nothing)
-	mux.Handle("GET "+root, http.RedirectHandler(root+"/", http.StatusSeeOther))
+	mux.HandleFunc("GET "+root, func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, (&url.URL{Path: root + "/", RawQuery: r.URL.RawQuery}).String(), http.StatusSeeOther)
+	})
 	guard := http.NewCrossOriginProtection()
 	guard.SetDenyHandler(s.page(area{}, route{who: anyone, page: func(*view) error {
 		return models.Errorf(models.CodeForbidden, "This form was sent from another site, so nothing was done. Open the page here and send it again.")

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"mime"
 	"net/http"
 	"net/url"
 	"path"
@@ -17,6 +18,9 @@ import (
 
 // maxForm bounds the body of a form; the largest holds a schema and a sample. Failure policy: 413 beyond.
 const maxForm = 256 << 10
+
+// formKind is how forms are sent. In another one no field is found, and an action would be done as if nothing had been chosen.
+const formKind = "application/x-www-form-urlencoded"
 
 // view is one request of a page: who makes it, what they look at, and the ways to answer.
 type view struct {
@@ -35,6 +39,7 @@ type view struct {
 
 	inSandbox bool // the environment that the page is about
 	named     bool // the address or the form said it
+	taken     bool // the page shows what is shown once, if there is something
 }
 
 // enter finds out who makes the request and whether they may.
@@ -59,6 +64,8 @@ func (v *view) enter(r route) error {
 		return v.toSignIn(r.who)
 	case r.who == operators:
 		return nil
+	case v.elsewhere():
+		return models.Errorf(models.CodeConflict, "This form was made for another organization: somebody signed in with another key since. Nothing was done. Sign in with the key from before, go back and send it again.")
 	}
 	action := r.action
 	if action == "" {
@@ -83,6 +90,10 @@ func (v *view) readForm() error {
 	}
 	if err != nil {
 		return models.Errorf(models.CodeInvalid, "The form is broken, so nothing was done.")
+	}
+	kind, _, _ := mime.ParseMediaType(v.r.Header.Get("Content-Type")) // of a broken one there is none
+	if v.r.ContentLength != 0 && kind != formKind {
+		return models.Errorf(models.CodeInvalid, "The form was sent as something else than "+formKind+", so nothing was done.")
 	}
 	return nil
 }
@@ -118,6 +129,7 @@ func (v *view) write(status int, body templ.Component) error {
 	if err := body.Render(v.r.Context(), &b); err != nil {
 		return err
 	}
+	v.dropOnce(status)
 	v.w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	v.w.Header().Set("Cache-Control", "no-store")
 	v.w.WriteHeader(status)

@@ -1,10 +1,13 @@
 package webtest
 
 import (
+	"bytes"
+	"encoding/base64"
 	"html"
 	"net/http"
 	"net/url"
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -47,21 +50,35 @@ func TestFormsOutliveTheirSession(t *testing.T) {
 		return f
 	}
 
-	// A wrong key keeps it, another one gets nothing of it, and neither does who made it up.
+	kept, err := base64.RawURLEncoding.DecodeString(form.Get("held"))
+	require.NoError(t, err)
+	require.False(t, bytes.Contains(kept, []byte("418")) || strings.Contains(page, "theirs"), "nobody reads it who is not signed in")
+
+	// A wrong key keeps it; another one gets nothing of it, and neither does another browser or who made it up.
 	_, page = v.send(http.MethodPost, "/developers/sign-in", with("hk_live_wrong"))
 	require.Equal(t, form, hidden(page))
-	stranger := newVisitor(t, p)
-	stranger.c.Jar.SetCookies(must(url.Parse(p.base)), v.c.Jar.Cookies(must(url.Parse(p.base+"/developers"))))
-	resp, page = stranger.send(http.MethodPost, "/developers/sign-in", with(other))
-	require.Equal(t, inboxes+"?a=1", resp.header.Get("Location"))
-	require.NotContains(t, page, "theirs")
 	forged := with(p.key)
-	forged.Set("held_to", "/developers/subscriptions/new")
-	made := newVisitor(t, p)
-	made.c.Jar.SetCookies(must(url.Parse(p.base)), v.c.Jar.Cookies(must(url.Parse(p.base+"/developers"))))
-	resp, _ = made.send(http.MethodPost, "/developers/sign-in", forged)
-	require.Equal(t, http.StatusSeeOther, resp.status)
+	forged.Set("held", strings.Repeat("A", 8)+form.Get("held")[8:])
+	for name, c := range map[string]struct {
+		form    url.Values
+		cookies []*http.Cookie
+	}{
+		"another key":     {with(other), v.c.Jar.Cookies(must(url.Parse(p.base + "/developers")))},
+		"made up":         {forged, v.c.Jar.Cookies(must(url.Parse(p.base + "/developers")))},
+		"another browser": {form: with(p.key)},
+	} {
+		stranger := newVisitor(t, p)
+		stranger.c.Jar.SetCookies(must(url.Parse(p.base)), c.cookies)
+		resp, page = stranger.send(http.MethodPost, "/developers/sign-in", c.form)
+		require.Equal(t, inboxes+"?a=1", resp.header.Get("Location"), name)
+		require.NotContains(t, page, "theirs")
+		_, page = stranger.send(http.MethodGet, inboxes, nil)
+		require.Contains(t, page, "The form that waited was not sent", name)
+	}
 
+	// Another window where one signs in meanwhile takes nothing away, nor does loading the page again.
+	require.Equal(t, http.StatusSeeOther, v.signIn(p.key))
+	_, _ = v.send(http.MethodPost, "/developers/sign-in", with(p.key))
 	resp, page = v.send(http.MethodPost, "/developers/sign-in", with(p.key))
 	require.Equal(t, http.StatusOK, resp.status)
 	require.Contains(t, page, "Not done yet")
@@ -71,6 +88,7 @@ func TestFormsOutliveTheirSession(t *testing.T) {
 	again := hidden(page)
 	require.NotContains(t, again["in"], "production", "it is sent where it was meant for")
 	again["in"] = typed["in"]
+	again.Del("of")
 	require.Equal(t, typed, again)
 	_, list := v.send(http.MethodGet, inboxes, nil)
 	require.NotContains(t, list, "theirs", "nothing is sent by itself")

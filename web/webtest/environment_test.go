@@ -113,6 +113,8 @@ func TestPagesKeepTheirEnvironment(t *testing.T) {
 		{"previews", holdPreviews},
 		{"choices", holdChoices},
 		{"audit", holdAudit},
+		{"ways", holdWays},
+		{"organizations", holdOrganizations},
 		{"live events", holdLiveEvent},
 	} {
 		t.Run(part.name, func(t *testing.T) {
@@ -201,10 +203,10 @@ func (w *tabs) first(path string) string {
 
 // holdLinks: whoever is in the sandbox stays there, by every link and form, until they say otherwise.
 func holdLinks(w *tabs) {
-	itself := regexp.MustCompile(`^/developers/(assets/|operator|sandbox|.*[0-9a-f]{8}-)|^#|[?&]in=(sandbox|production)`)
+	itself := regexp.MustCompile(`^/developers/(assets/|operator|sandbox|(subscriptions|events|deliveries|jobs)/[0-9a-f]{8}-)|^#|[?&]in=(sandbox|production)`)
 	for _, path := range []string{
 		"/?in=sandbox", "/deliveries?in=sandbox", "/events?in=sandbox", "/subscriptions?in=sandbox", "/jobs?in=sandbox", "/jobs/new?in=sandbox", "/catalogue?in=sandbox",
-		"/help?in=sandbox", "/sandbox", "/subscriptions/" + w.tried, "/events/" + w.triedEvent, "/deliveries/" + w.triedDelivery,
+		"/help?in=sandbox", "/keys?in=sandbox", "/audit?in=sandbox", "/sandbox", "/subscriptions/" + w.tried, "/events/" + w.triedEvent, "/deliveries/" + w.triedDelivery,
 	} {
 		doc, err := html.Parse(strings.NewReader(w.see("/developers"+path, "sandbox")))
 		require.NoError(w.t, err)
@@ -215,7 +217,7 @@ func holdLinks(w *tabs) {
 				}
 			}
 			action := attribute(n, "action")
-			if n.Data == "form" && strings.HasPrefix(action, "/developers/") && !itself.MatchString(action) && !strings.Contains(action, "/theme") && !strings.Contains(action, "/sign-out") {
+			if n.Data == "form" && strings.HasPrefix(action, "/developers/") && !itself.MatchString(action) && !strings.Contains(action, "/sign-out") {
 				require.Equal(w.t, "in", attribute(n.FirstChild, "name"), "%s: the form of %s", path, action)
 				require.Equal(w.t, "sandbox", attribute(n.FirstChild, "value"))
 			}
@@ -325,4 +327,53 @@ func holdLiveEvent(w *tabs) {
 	path := "/developers/events/" + w.liveEvent
 	require.Contains(w.t, w.see(path, "production"), `data-stream="`+path+`/live"`)
 	require.Contains(w.t, w.first(path+"/live"), "Delivered")
+}
+
+// holdWays: the ways back to where one was stay in the sandbox too, also from what answers a form, whose address does not say it.
+func holdWays(w *tabs) {
+	leads := func(to, method, path string, form url.Values, from string) {
+		w.t.Helper()
+		got, _ := w.send(method, path, form, func(r *http.Request) { r.Header.Set("Referer", w.p.base+from) })
+		require.Equal(w.t, to, got.header.Get("Location"), path)
+	}
+	leads("/developers/?in=sandbox", http.MethodGet, "/developers?in=sandbox", nil, "/")
+	form := w.fields(w.see("/developers/subscriptions/new?in=sandbox", "sandbox"), "/developers/subscriptions/new")
+	form.Set("endpoint", "nonsense")
+	got, page := w.send(http.MethodPost, "/developers/subscriptions/new", form)
+	require.Equal(w.t, http.StatusUnprocessableEntity, got.status)
+	leads("/developers/subscriptions/new?in=sandbox", http.MethodPost, "/developers/theme", w.fields(page, "/developers/theme"), "/developers/subscriptions/new")
+
+	keys := w.see("/developers/keys?in=sandbox", "sandbox")
+	revoke := html.UnescapeString(regexp.MustCompile(`href="(/developers/keys/[^"]*/revoke[^"]*)"`).FindStringSubmatch(keys)[1])
+	require.Contains(w.t, w.see(revoke, "sandbox"), `href="/developers/keys?in=sandbox"`)
+	id, _ := w.p.newKey("reader", "production")
+	mine := "/developers/keys/" + id + "/revoke"
+	form = w.fields(w.see(mine+"?in=sandbox", "sandbox"), mine)
+	_, page = w.send(http.MethodGet, mine, nil)
+	form.Set("confirm", regexp.MustCompile(`data-confirm="([^"]*)"`).FindStringSubmatch(page)[1])
+	leads("/developers/keys?in=sandbox", http.MethodPost, mine, form, mine)
+
+	stranger := newVisitor(w.t, w.p)
+	_, page = stranger.send(http.MethodPost, "/developers/subscriptions/new", url.Values{"in": {"sandbox"}}, func(r *http.Request) {
+		r.Header.Set("Referer", w.p.base+"/developers/subscriptions/new")
+	})
+	require.Equal(w.t, "/developers/subscriptions/new?in=sandbox", hidden(page).Get("next"))
+}
+
+// holdOrganizations: a form makes nothing in another organization than it was made for, whoever signs in in another tab.
+func holdOrganizations(w *tabs) {
+	workspaces := "/developers/catalogue/workspaces"
+	form := w.fields(w.see(workspaces, "production"), workspaces)
+	form.Set("name", "Of the first")
+	var org, key struct{ ID, Key string }
+	w.p.as(adminToken, http.StatusCreated, http.MethodPost, "/admin/v1/organizations", map[string]any{"name": "The other"}, &org)
+	w.p.as(adminToken, http.StatusCreated, http.MethodPost, "/admin/v1/organizations/"+org.ID+"/keys", map[string]any{"role": "admin", "environment": "production"}, &key)
+	require.Equal(w.t, http.StatusSeeOther, w.signIn(key.Key))
+	got, page := w.send(http.MethodPost, workspaces, form)
+	require.Equal(w.t, http.StatusConflict, got.status)
+	require.Contains(w.t, page, "made for another organization")
+	require.NotContains(w.t, w.see(workspaces, "production"), "Of the first")
+	require.Equal(w.t, http.StatusSeeOther, w.signIn(w.p.key))
+	require.Equal(w.t, http.StatusSeeOther, w.status(http.MethodPost, workspaces, form))
+	require.Contains(w.t, w.see(workspaces, "production"), "Of the first")
 }
