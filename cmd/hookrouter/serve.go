@@ -31,10 +31,12 @@ import (
 	"hookrouter/store"
 )
 
-// Limits of the HTTP server. The largest body is a batch of 4 MiB, which a slow producer may send over readTimeout.
+// Limits of the HTTP server. The largest body is a batch of 4 MiB, which a slow producer may send over readTimeout. writeTimeout, from the
+// end of a request's header, is for clients that don't read their answer; what is sent for as long as somebody looks sets its own.
 const (
 	readHeaderTimeout = 5 * time.Second
 	readTimeout       = 30 * time.Second
+	writeTimeout      = 2 * time.Minute
 	idleTimeout       = 2 * time.Minute
 	maxHeaderBytes    = 32 << 10
 )
@@ -181,15 +183,21 @@ func (s *server) wire(address string) error {
 	if err != nil {
 		return err
 	}
-	s.http = &http.Server{
-		Handler:           s.metrics.Calls(handler),
+	s.http = newHTTPServer(s.metrics.Calls(handler), s.log)
+	return nil
+}
+
+// newHTTPServer bounds what each client may take of the server.
+func newHTTPServer(handler http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler:           handler,
 		ReadHeaderTimeout: readHeaderTimeout,
 		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
-		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
-	return nil
 }
 
 // probes is what an instance without an API answers.
