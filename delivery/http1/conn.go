@@ -23,7 +23,7 @@ type conn struct {
 	left      int64 // bytes that may still be read; see Read
 	reused    bool
 	broken    bool // not to be used again
-	cut       func()
+	close     func()
 	probe     *probe
 
 	// The pool's.
@@ -34,7 +34,9 @@ type conn struct {
 func newConn(t *Transport, to place, wire, stream net.Conn) *conn {
 	c := &conn{transport: t, to: to, wire: wire, stream: stream, probe: newProbe(wire)}
 	c.in = bufio.NewReader(c)
-	c.cut = func() { _ = wire.Close() }
+	// Without TLS's farewell: it would have to be written, which waits for a receiver that does not read, and HTTP says by itself where
+	// an answer ends.
+	c.close = func() { _ = wire.Close() }
 	return c
 }
 
@@ -51,8 +53,6 @@ func (c *conn) Read(p []byte) (int, error) {
 	return n, err //nolint:wrapcheck // bufio and net/http compare it with io.EOF
 }
 
-func (c *conn) close() { _ = c.stream.Close() }
-
 // errClosed ends a body that was closed before its end.
 var errClosed = errors.New("http1: the body was closed")
 
@@ -66,7 +66,7 @@ var errUnwritten = errors.New("nothing was written")
 // otherwise when the answer's body has ended or was closed.
 func (c *conn) exchange(req *http.Request, text []byte) (*http.Response, error) {
 	ctx := req.Context()
-	stop := context.AfterFunc(ctx, c.cut)
+	stop := context.AfterFunc(ctx, c.close)
 	n, errWrite := c.stream.Write(text)
 	if errWrite != nil && n == 0 && c.reused && c.stream == c.wire && ctx.Err() == nil {
 		stop()
@@ -76,7 +76,7 @@ func (c *conn) exchange(req *http.Request, text []byte) (*http.Response, error) 
 	if errWrite != nil {
 		// A receiver that refuses a request may answer and close before it has read all of it. What it has said counts.
 		c.broken = true
-		defer time.AfterFunc(lastWords, c.cut).Stop()
+		defer time.AfterFunc(lastWords, c.close).Stop()
 	}
 	resp, err := c.answer(req)
 	if err == nil {
@@ -88,7 +88,7 @@ func (c *conn) exchange(req *http.Request, text []byte) (*http.Response, error) 
 	switch {
 	case ctx.Err() != nil:
 		return nil, context.Cause(ctx) //nolint:wrapcheck // as net/http returns it
-	case errWrite != nil:
+	case errWrite != nil && !isAlert(err): // that says more
 		return nil, fmt.Errorf("write the request: %w", errWrite)
 	}
 	return nil, fmt.Errorf("read the answer: %w", err)
@@ -143,13 +143,18 @@ func (c *conn) fit() bool {
 	return c.probe.quiet() && (c.stream == c.wire || c.silent())
 }
 
-// silent reports whether nothing waits in what TLS has read already.
+// silent reports whether nothing whole waits in what TLS has read already. TLS may find something that it would have to answer: it must not wait
+// for that to be written, and a connection where it could not be is of no use any more.
 func (c *conn) silent() bool {
-	if c.stream.SetReadDeadline(time.Unix(1, 0)) != nil {
+	if c.stream.SetDeadline(time.Unix(1, 0)) != nil {
 		return false
 	}
 	var one [1]byte
 	_, err := c.stream.Read(one[:])
 	late, ok := errors.AsType[net.Error](err)
-	return ok && late.Timeout() && c.stream.SetReadDeadline(time.Time{}) == nil
+	if !ok || !late.Timeout() || c.stream.SetDeadline(time.Time{}) != nil {
+		return false
+	}
+	_, err = c.stream.Write(nil)
+	return err == nil
 }

@@ -12,9 +12,10 @@
 //   - A request is written once. It goes to another connection only where not a single byte of it went into the first.
 //   - A connection carries one exchange at a time, and is kept for another only where the last one ended as it should: written whole,
 //     answered whole, nothing left over, nothing cut off. Before it is used again it is looked at: one that the other side has closed, or
-//     said something on, is not.
+//     said something on, is not. (Of half a TLS record nobody can tell.)
 //   - What a receiver may make us keep is bounded: an answer's header by bytes, a body by its reader, idle connections by number and age.
-//   - When the request's context ends, so does everything about the exchange, at once.
+//   - When the request's context ends, so does everything about the exchange, at once, but for a connect, which goes on for the next one.
+//   - Nothing that a receiver does or fails to do holds up anybody else's exchange: nothing waits for a receiver while it has a lock.
 //
 // Read in this order: transport.go, request.go, conn.go, body.go, alive_unix.go, alive_other.go, pool.go, speakers.go.
 //

@@ -31,7 +31,7 @@ func (p *pool) get(to place) (*conn, bool) {
 		if c == nil {
 			return nil, false
 		}
-		if c.fit() {
+		if !p.old(c) && c.fit() {
 			return c, true
 		}
 		c.close()
@@ -75,14 +75,16 @@ func (p *pool) sweep() {
 	defer p.mu.Unlock()
 	p.sweeper = nil
 	for p.all.Len() > 0 {
-		left := p.patience - p.now().Sub(p.oldest().since)
-		if left > 0 {
-			p.sweeper = time.AfterFunc(left, p.sweep)
+		if c := p.oldest(); !p.old(c) {
+			p.sweeper = time.AfterFunc(p.patience-p.now().Sub(c.since), p.sweep)
 			return
 		}
 		p.evict(p.oldest())
 	}
 }
+
+// old reports whether a connection has waited for too long.
+func (p *pool) old(c *conn) bool { return p.patience > 0 && p.now().Sub(c.since) >= p.patience }
 
 // clear closes all.
 func (p *pool) clear() {

@@ -1,6 +1,7 @@
 package http1
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -14,9 +15,10 @@ import (
 	"golang.org/x/net/http/httpguts"
 )
 
-// maxBody is the largest body of a request that is sent from here, in bytes. It fits into the buffers of any socket, so writing it does not
-// wait for the receiver to read, and need not go on beside reading the answer, as that of a larger one must: a receiver may answer early.
-const maxBody = 16 << 10
+// maxRequest is how large a request may be that is sent from here, head and body, in bytes. It fits into the buffers of any socket, so writing it
+// does not wait for the receiver to read, and need not go on beside reading the answer, as that of a larger one must: a receiver may answer
+// early.
+const maxRequest = 16 << 10
 
 // place is where a request goes.
 type place struct {
@@ -53,12 +55,19 @@ func (d *desk) write(req *http.Request) (ok bool, err error) {
 		return false, nil
 	}
 	head, size := len(d.text), int(req.ContentLength)
-	d.text = slices.Grow(d.text, size)[:head+size]
-	_, err = io.ReadFull(req.Body, d.text[head:])
+	if head+size > maxRequest {
+		return false, nil
+	}
+	d.text = slices.Grow(d.text, size+1)[:head+size+1]
+	n, err := io.ReadFull(req.Body, d.text[head:])
 	_ = req.Body.Close()
-	if err != nil {
+	if n > size {
+		err = errors.New("it is longer than it was said to be")
+	}
+	if n != size {
 		return true, fmt.Errorf("http1: read the request's body: %w", err)
 	}
+	d.text = d.text[:head+size]
 	return true, nil
 }
 
@@ -67,7 +76,7 @@ func plain(req *http.Request) bool {
 	u := req.URL
 	return req.Method == http.MethodPost && (u.Scheme == "http" || u.Scheme == "https") && u.Opaque == "" && u.User == nil &&
 		plainHost(u.Host) && (req.Host == "" || req.Host == u.Host) &&
-		req.Body != nil && req.GetBody != nil && req.ContentLength > 0 && req.ContentLength <= maxBody &&
+		req.Body != nil && req.GetBody != nil && req.ContentLength > 0 && req.ContentLength < maxRequest &&
 		len(req.TransferEncoding) == 0 && len(req.Trailer) == 0 && !req.Close
 }
 

@@ -63,11 +63,11 @@ func TestPlainRequests(t *testing.T) {
 		change func(*http.Request)
 		plain  bool
 	}{
-		"as deliveries are": {func(*http.Request) {}, true},
-		"the largest": {func(r *http.Request) {
-			r.Body, r.ContentLength = io.NopCloser(strings.NewReader(strings.Repeat("x", maxBody))), maxBody
-		}, true},
-		"a larger one":       {func(r *http.Request) { r.ContentLength = maxBody + 1 }, false},
+		"as deliveries are":  {func(*http.Request) {}, true},
+		"a large one":        {func(r *http.Request) { large(r, maxRequest-200) }, true},
+		"a larger one":       {func(r *http.Request) { large(r, maxRequest-20) }, false},
+		"the largest":        {func(r *http.Request) { large(r, 100*maxRequest) }, false},
+		"a long header":      {func(r *http.Request) { r.Header.Set("A", strings.Repeat("x", maxRequest)) }, false},
 		"of unknown length":  {func(r *http.Request) { r.ContentLength = -1 }, false},
 		"GET":                {func(r *http.Request) { r.Method = http.MethodGet }, false},
 		"another host":       {func(r *http.Request) { r.Host = "b.test" }, false},
@@ -90,12 +90,27 @@ func TestPlainRequests(t *testing.T) {
 	}
 }
 
-func TestBodiesThatAreTooShort(t *testing.T) {
+func large(r *http.Request, size int) {
+	r.Body, r.ContentLength = io.NopCloser(strings.NewReader(strings.Repeat("x", size))), int64(size)
+}
+
+func TestBodiesOfAnotherLength(t *testing.T) {
+	t.Parallel()
+	transport := noWayAround(t, over(t, behind(t)))
+	for _, length := range []int64{1, 3, 5, 100} {
+		r := post(t.Context(), "http://a.test/", "body")
+		r.ContentLength = length
+		_, err := exchanged(transport, r)
+		require.ErrorContains(t, err, "read the request's body")
+	}
+}
+
+func TestRequestsWithoutAnAddress(t *testing.T) {
 	t.Parallel()
 	r := post(t.Context(), "http://a.test/", "body")
-	r.ContentLength = 5
+	r.URL = nil
 	_, err := exchanged(over(t, behind(t)), r)
-	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
+	require.Error(t, err)
 }
 
 func TestPlaces(t *testing.T) {

@@ -205,6 +205,34 @@ func TestTrace(t *testing.T) {
 	}
 }
 
+// TestConnectsThatTakeLong go on when the attempt is over, and the next one finds the connection.
+func TestConnectsThatTakeLong(t *testing.T) {
+	t.Parallel()
+	s := serve(t, says(answers["empty"]))
+	settings := behind(t)
+	dial, gate, dials := settings.DialContext, make(chan struct{}), 0
+	settings.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+		dials++
+		<-gate
+		return dial(ctx, network, address)
+	}
+	transport := noWayAround(t, over(t, settings))
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	_, err := exchanged(transport, post(ctx, s.url, "one"))
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	close(gate)
+	to := place{"http", s.url[len("http://"):]}
+	require.Eventually(t, func() bool {
+		transport.pool.mu.Lock()
+		defer transport.pool.mu.Unlock()
+		return len(transport.pool.places[to]) == 1
+	}, 5*time.Second, time.Millisecond)
+	_, err = exchanged(transport, post(t.Context(), s.url, "two"))
+	require.NoError(t, err)
+	require.Equal(t, 1, dials)
+}
+
 // TestNobodyGetsAnothersAnswer has many exchanges, with bodies of all kinds, cut off at any moment, on shared connections.
 func TestNobodyGetsAnothersAnswer(t *testing.T) {
 	t.Parallel()
@@ -301,7 +329,7 @@ func TestPoolForgetsWhatIsOld(t *testing.T) {
 		settings.IdleConnTimeout = 4 * time.Second
 		transport := over(t, settings)
 		to := place{"http", "a.test"}
-		list := pipes(t, transport, 3, to)
+		list := pipes(t, transport, 4, to)
 		transport.pool.put(list[0])
 		<-time.After(3 * time.Second)
 		transport.pool.put(list[1])
@@ -314,8 +342,15 @@ func TestPoolForgetsWhatIsOld(t *testing.T) {
 		require.True(t, closed(list[1]))
 		require.Nil(t, transport.pool.sweeper, "nothing wakes an idle process")
 		transport.pool.put(list[2])
+		transport.pool.sweeper.Stop() // as if its time had come late
+		<-time.After(5 * time.Second)
+		_, ok := transport.pool.get(to)
+		require.False(t, ok)
+		require.True(t, closed(list[2]))
+		transport.pool.sweep()
+		transport.pool.put(list[3])
 		<-time.After(5 * time.Second)
 		synctest.Wait()
-		require.True(t, closed(list[2]))
+		require.True(t, closed(list[3]))
 	})
 }

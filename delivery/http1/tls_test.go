@@ -13,6 +13,7 @@ import (
 	"slices"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -86,6 +87,78 @@ func TestHostsThatChangeTheirProtocol(t *testing.T) {
 		require.Equal(t, "HTTP/2.0", got.body)
 	}
 	require.False(t, transport.speakers.has(host))
+}
+
+// TestHostsThatCloseInsteadOfSayingNo fail once, and then get HTTP/2.
+func TestHostsThatCloseInsteadOfSayingNo(t *testing.T) {
+	t.Parallel()
+	s, _ := secure(t, "h2")
+	ask := s.TLS.GetConfigForClient
+	s.TLS.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+		if !slices.Contains(hello.SupportedProtos, "h2") {
+			_ = hello.Conn.Close()
+		}
+		return ask(hello)
+	}
+	transport := over(t, trusting(t, s))
+	transport.speakers.add(s.Listener.Addr().String())
+	_, err := exchanged(transport, post(t.Context(), s.URL, "x"))
+	require.Error(t, err)
+	got, err := exchanged(transport, post(t.Context(), s.URL, "x"))
+	require.NoError(t, err)
+	require.Equal(t, "HTTP/2.0", got.body)
+}
+
+// extra adds bytes to what is written next.
+type extra struct {
+	net.Conn
+	more []byte
+}
+
+func (e *extra) Write(p []byte) (int, error) {
+	if len(e.more) == 0 {
+		return e.Conn.Write(p)
+	}
+	both := append(append([]byte{}, p...), e.more...)
+	e.more = nil
+	_, err := e.Conn.Write(both)
+	return len(p), err
+}
+
+// TestReceiversThatReadNoMore has one that stops reading after its answer, behind which there is a broken record that TLS would have to answer.
+// A pipe holds nothing: whatever is written to it waits for ever. Neither looking at such a connection nor closing it may.
+func TestReceiversThatReadNoMore(t *testing.T) {
+	t.Parallel()
+	s, _ := secure(t)
+	settings := trusting(t, s)
+	for name, garbage := range map[string][]byte{"a broken record": append([]byte{23, 3, 3, 0, 32}, make([]byte, 32)...), "no record": []byte("HTTP/1.1 500 No"), "nothing": nil} {
+		synctest.Test(t, func(t *testing.T) {
+			near, far := net.Pipe()
+			wire := &extra{Conn: far}
+			go func() {
+				conn := tls.Server(wire, &tls.Config{Certificates: s.TLS.Certificates, MinVersion: tls.VersionTLS12})
+				_, _ = request(bufio.NewReader(conn))
+				wire.more = garbage
+				_, _ = io.WriteString(conn, answers["empty"])
+			}()
+			settings.DialContext = func(context.Context, string, string) (net.Conn, error) { return near, nil }
+			transport := Over(settings, time.Now)
+			transport.speakers.add("example.com")
+			begin := time.Now()
+			got, err := exchanged(transport, post(t.Context(), "https://example.com/", "x"))
+			require.NoError(t, err, name)
+			require.Equal(t, 200, got.status, name)
+			c, ok := transport.pool.get(place{"https", "example.com"})
+			require.Equal(t, garbage == nil, ok, name)
+			if ok {
+				transport.pool.put(c)
+			}
+			transport.pool.clear()
+			require.Zero(t, time.Since(begin), name)
+			require.NoError(t, near.Close())
+			require.NoError(t, far.Close())
+		})
+	}
 }
 
 func TestTLSHandshakes(t *testing.T) {

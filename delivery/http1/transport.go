@@ -24,8 +24,9 @@ type Transport struct {
 }
 
 // Over makes a transport in front of another. It goes by that one's settings: DialContext, which is required, TLSClientConfig,
-// TLSHandshakeTimeout, MaxResponseHeaderBytes and the bounds of idle connections, which each of the two keeps by itself. They must not change
-// any more, and must neither decompress nor name a proxy, because nothing here does. now is the clock by which idle connections age.
+// TLSHandshakeTimeout, MaxResponseHeaderBytes and the bounds of idle connections, which each of the two keeps by itself; 0 is no bound. They must
+// not change any more, and must neither decompress nor name a proxy, because nothing here does; other settings hold for what goes through
+// the http.Transport. now is the clock by which idle connections age.
 func Over(over *http.Transport, now func() time.Time) *Transport {
 	t := &Transport{
 		over:       over,
@@ -48,10 +49,14 @@ func (t *Transport) CloseIdleConnections() {
 	t.over.CloseIdleConnections()
 }
 
-// RoundTrip makes one exchange. The answer's body must be closed, and read before where its connection is to be used again. Of a httptrace in
-// the request's context it calls what is about names, connects, handshakes, GotConn and GotFirstResponseByte. Errors are those of
-// the dialer, of net/http's parser, of the connection or of the context, wrapped.
+// RoundTrip makes one exchange. The answer's body must be closed, and read before where its connection is to be used again; its TLS field is
+// not set. Of a httptrace in the request's context it calls what is about names, connects, handshakes, GotConn and GotFirstResponseByte,
+// some of it after it has returned where the context ended during a connect, as http.Transport does. Errors are those of the dialer, of
+// net/http's parser, of the connection or of the context, wrapped.
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.URL == nil {
+		return t.over.RoundTrip(req) //nolint:wrapcheck // it says so
+	}
 	to := place{req.URL.Scheme, req.URL.Host}
 	if to.scheme == "https" && !t.speakers.has(to.host) {
 		return t.ask(req)
@@ -63,18 +68,26 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	} else if !ok {
 		return t.over.RoundTrip(req) //nolint:wrapcheck // it is not ours
 	}
+	resp, err := t.exchange(req, to, d.text)
+	if err != nil && to.scheme == "https" {
+		t.speakers.forget(to.host) // it may speak HTTP/1.1 no more; the next request asks
+	}
+	if errors.Is(err, errRefused) {
+		return t.again(req)
+	}
+	return resp, err
+}
+
+// exchange finds a connection that takes the request. It goes round where nothing was written, each time with another connection.
+func (t *Transport) exchange(req *http.Request, to place, text []byte) (*http.Response, error) {
 	for {
 		c, err := t.connect(req.Context(), to)
-		if errors.Is(err, errRefused) {
-			t.speakers.forget(to.host)
-			return t.again(req)
-		}
 		if err != nil {
 			return nil, err
 		}
-		resp, err := c.exchange(req, d.text)
+		resp, err := c.exchange(req, text)
 		if errors.Is(err, errUnwritten) {
-			continue // each time with another connection, and a new one is no such case
+			continue
 		}
 		if err != nil {
 			return nil, fmt.Errorf("http1: %w", err)
@@ -128,7 +141,33 @@ var errRefused = errors.New("http1: the TLS handshake was refused")
 // errHandshake says that a TLS handshake took too long. It is no time-out of the context.
 var errHandshake = errors.New("http1: the TLS handshake did not end in time")
 
+// dial makes a connection. Where the context ends before it is there, it is made all the same and waits for the next request, because one to a
+// receiver that is far away can take longer than an attempt may.
 func (t *Transport) dial(ctx context.Context, to place) (*conn, error) {
+	type made struct {
+		conn *conn
+		err  error
+	}
+	done := make(chan made, 1)
+	go func() {
+		c, err := t.open(context.WithoutCancel(ctx), to)
+		done <- made{c, err}
+	}()
+	select {
+	case m := <-done:
+		return m.conn, m.err
+	case <-ctx.Done():
+		go func() {
+			if m := <-done; m.err == nil {
+				t.pool.put(m.conn)
+			}
+		}()
+		return nil, context.Cause(ctx) //nolint:wrapcheck // as net/http returns it
+	}
+}
+
+// open makes a connection, within the dialer's and the handshake's time.
+func (t *Transport) open(ctx context.Context, to place) (*conn, error) {
 	wire, err := t.over.DialContext(ctx, "tcp", to.address())
 	if err != nil {
 		return nil, err //nolint:wrapcheck // a *net.OpError says it all
@@ -163,18 +202,23 @@ func (t *Transport) handshake(ctx context.Context, to place, wire net.Conn) (*tl
 	}
 	secured := tls.Client(wire, config)
 	err := secured.HandshakeContext(within)
-	state := secured.ConnectionState()
-	if err != nil && ctx.Err() == nil && within.Err() != nil {
+	if isAlert(err) {
+		return nil, errRefused // the trace hears of the handshake that follows
+	}
+	if err != nil && within.Err() != nil {
 		err = errHandshake
 	}
 	if trace != nil && trace.TLSHandshakeDone != nil {
-		trace.TLSHandshakeDone(state, err)
-	}
-	if alert, ok := errors.AsType[*net.OpError](err); ok && alert.Op == "remote error" {
-		return nil, errRefused
+		trace.TLSHandshakeDone(secured.ConnectionState(), err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("http1: TLS handshake: %w", err)
 	}
 	return secured, nil
+}
+
+// isAlert reports whether the other side has ended a TLS connection and said why.
+func isAlert(err error) bool {
+	op, ok := errors.AsType[*net.OpError](err)
+	return ok && op.Op == "remote error"
 }
