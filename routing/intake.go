@@ -32,16 +32,20 @@ type item struct {
 	outdated bool                   // checked by an event type that has changed since: it is not stored
 }
 
-// intake is where submissions wait for a commit: first come, first served, bounded, without a timer. A committer that is free
-// takes at once whatever waits; while all are busy, the next batch gathers.
+// intake is where submissions wait for a commit: first come, first served, bounded. Where nothing is being committed, a committer takes at
+// once whatever waits. Beside a commit another one begins when as many events wait as are being committed, at once where there are few,
+// and under load late enough that few commits carry all; or when that takes too long, because a commit can hang.
 type intake struct {
 	maxEvents, maxSize           int // of all that is not answered yet
 	maxBatchEvents, maxBatchSize int
 
 	mu           sync.Mutex
-	work         sync.Cond // something waits, or the intake was closed
+	work         sync.Cond // it may be time for a commit, or the intake was closed
 	waiting      []*submission
-	events, size int // waiting or being committed
+	gathered     int  // events that wait
+	events, size int  // waiting or being committed
+	overdue      bool // what waits has waited long enough for others
+	alarm        *time.Timer
 	closed       bool
 }
 
@@ -49,6 +53,9 @@ type intake struct {
 // have fallen behind and newcomers are refused, long before memory is full. One that has itself waited for longer when its turn comes is
 // refused, too: after a commit that hung, those behind it would else wait for one timeout after the other.
 const patience = 5 * time.Second
+
+// company is how long what waits beside a commit waits for more. Under load it is about as long as a commit takes.
+const company = 10 * time.Millisecond
 
 // behind is the answer to a submission that is not stored because others wait before it.
 func behind() error {
@@ -73,9 +80,30 @@ func (q *intake) put(s *submission) error {
 	}
 	q.events += len(s.events)
 	q.size += s.size
+	q.gathered += len(s.events)
 	q.waiting = append(q.waiting, s)
-	q.work.Signal()
+	q.tell()
 	return nil
+}
+
+// worthwhile reports whether it is time for a commit. The lock is held.
+func (q *intake) worthwhile() bool {
+	return len(q.waiting) > 0 && (q.closed || q.overdue || q.gathered >= q.events-q.gathered)
+}
+
+// tell wakes a committer where it is time for a commit, and otherwise sees to it that somebody will. The lock is held.
+func (q *intake) tell() {
+	switch {
+	case q.worthwhile():
+		q.work.Signal()
+	case len(q.waiting) > 0 && q.alarm == nil:
+		q.alarm = time.AfterFunc(company, func() {
+			q.mu.Lock()
+			defer q.mu.Unlock()
+			q.overdue, q.alarm = true, nil
+			q.work.Signal()
+		})
+	}
 }
 
 // take waits for submissions and appends the next batch to buf: at least one, and more while they fit. It appends none when the
@@ -83,7 +111,7 @@ func (q *intake) put(s *submission) error {
 func (q *intake) take(buf []*submission) []*submission {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for len(q.waiting) == 0 && !q.closed {
+	for !q.worthwhile() && (!q.closed || len(q.waiting) > 0) {
 		q.work.Wait()
 	}
 	events, size, n := 0, 0, 0
@@ -95,11 +123,18 @@ func (q *intake) take(buf []*submission) []*submission {
 		}
 		n++
 	}
-	buf = append(buf, q.waiting[:n]...)
-	clear(q.waiting[:n]) // the array lives on
-	if q.waiting = q.waiting[n:]; len(q.waiting) > 0 {
-		q.work.Signal() // the one who was woken for it may have been us
+	for _, s := range q.waiting[:n] {
+		buf = append(buf, s)
+		q.gathered -= len(s.events)
 	}
+	clear(q.waiting[:n]) // the array lives on
+	q.waiting = q.waiting[n:]
+	q.overdue = false
+	if q.alarm != nil {
+		q.alarm.Stop()
+		q.alarm = nil
+	}
+	q.tell() // the one who was woken for what is left may have been us
 	return buf
 }
 
@@ -109,6 +144,7 @@ func (q *intake) leave(s *submission) {
 	defer q.mu.Unlock()
 	q.events -= len(s.events)
 	q.size -= s.size
+	q.tell()
 }
 
 // close refuses new submissions. Those that wait are still taken.

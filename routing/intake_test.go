@@ -3,6 +3,7 @@ package routing
 import (
 	"context"
 	"fmt"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -81,6 +82,67 @@ func TestCommittersRunSideBySide(t *testing.T) {
 		}
 		require.LessOrEqual(t, s.outbox.calls(), 4)
 		s.stop(t)
+	})
+}
+
+// TestCommitsBesideOthers: another commit begins when as many events wait as are being committed, and not before.
+func TestCommitsBesideOthers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		q := &intake{maxEvents: 1000, maxSize: 1 << 20, maxBatchEvents: 100, maxBatchSize: 1 << 20}
+		q.work.L = &q.mu
+		put := func(events int) *submission {
+			s := &submission{events: make([]*models.Event, events), arrived: time.Now()}
+			require.NoError(t, q.put(s))
+			return s
+		}
+		var taken []int
+		var mu sync.Mutex
+		committer := func() (batch []*submission) {
+			batch = q.take(nil)
+			mu.Lock()
+			defer mu.Unlock()
+			taken = append(taken, len(batch))
+			return batch
+		}
+		began := func(want ...int) {
+			t.Helper()
+			synctest.Wait()
+			mu.Lock()
+			defer mu.Unlock()
+			require.Equal(t, want, taken)
+		}
+		first := put(5)
+		began()
+		committer()
+		began(1)
+		go committer()
+		for range 4 {
+			put(1)
+			began(1)
+		}
+		put(1)
+		began(1, 5) // as many as the first
+		go committer()
+		put(4)
+		began(1, 5) // ten are being committed
+		q.leave(first)
+		began(1, 5) // five are
+		put(1)
+		began(1, 5, 2)
+		go committer()
+		put(3)
+		<-time.After(company - 1)
+		began(1, 5, 2)
+		<-time.After(1)
+		began(1, 5, 2, 1) // the others may hang
+		go committer()
+		put(1)
+		began(1, 5, 2, 1)
+		q.close()
+		began(1, 5, 2, 1, 1) // the end waits for nothing
+		committer()
+		began(1, 5, 2, 1, 1, 0)
 	})
 }
 
