@@ -142,13 +142,18 @@ func appendData(body []byte, number int, at time.Time, padding string) []byte {
 }
 
 func (p *program) publish(ctx context.Context, client *http.Client, body []byte) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.url+"/v3/events", bytes.NewReader(body)) //nolint:gosec // the program on loopback
+	return post(ctx, client, p.url+"/v3/events", p.key, http.StatusAccepted, body)
+}
+
+// post sends a body and wants a status back.
+func post(ctx context.Context, client *http.Client, address, key string, want int, body []byte) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(body)) //nolint:gosec // on loopback
 	if err != nil {
 		return err
 	}
-	req.Header.Set("Authorization", "Bearer "+p.key)
+	req.Header.Set("Authorization", "Bearer "+key)
 	req.Header.Set("Content-Type", "application/json")
-	resp, err := client.Do(req) //nolint:gosec // the program on loopback
+	resp, err := client.Do(req) //nolint:gosec // on loopback
 	if err != nil {
 		return err
 	}
@@ -157,7 +162,7 @@ func (p *program) publish(ctx context.Context, client *http.Client, body []byte)
 	if err != nil {
 		return err
 	}
-	if resp.StatusCode != http.StatusAccepted {
+	if resp.StatusCode != want {
 		return fmt.Errorf("%s: %s", resp.Status, answer)
 	}
 	return nil

@@ -48,6 +48,7 @@ type yardmark string
 
 const (
 	barePosts      yardmark = "bare_posts_per_s"
+	bareDelay      yardmark = "bare_p50_ms"
 	eventsWithout  yardmark = "events_without"
 	healthyWithout yardmark = "p99_without_ms"
 	callsWith      yardmark = "calls_with_per_s"
@@ -59,6 +60,8 @@ func (y yardmark) unit() string {
 	switch y {
 	case barePosts:
 		return "posts/s of a bare client to a bare server"
+	case bareDelay:
+		return "ms from a bare client to a bare server"
 	case eventsWithout:
 		return "events/s without"
 	case healthyWithout:

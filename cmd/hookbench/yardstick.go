@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -55,4 +57,32 @@ func yardstick(ctx context.Context, concurrency int, span time.Duration) (float6
 		return 0, errors.New("a bare client could not reach a bare server")
 	}
 	return float64(posts.Load()) / time.Since(start).Seconds(), nil
+}
+
+// delayYardstick is how long events take from when each is due to a bare server, where a bare client posts them on the stream's schedule: one
+// hop, of which the router needs two. Half of them take longer.
+func delayYardstick(ctx context.Context, s stream) (median time.Duration, err error) {
+	in, err := newReceiver(ctx, s.events, 1)
+	if err != nil {
+		return 0, err
+	}
+	defer in.close()
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: s.publishers, DisableCompression: true}}
+	defer client.CloseIdleConnections()
+	start, padding := time.Now(), strings.Repeat("x", s.payload)
+	due := s.schedule(ctx, start)
+	var workers sync.WaitGroup
+	for range s.publishers {
+		workers.Go(func() {
+			for i := range due {
+				_ = post(ctx, client, in.url+"/0", "", http.StatusOK, s.event(i, s.due(i, start), padding)) // what does not arrive is seen below
+			}
+		})
+	}
+	workers.Wait()
+	delays := in.summary(0, s.events, func(int, int) bool { return true }).delays
+	if len(delays) < s.events {
+		return 0, fmt.Errorf("of %d posts of a bare client %d arrived", s.events, len(delays))
+	}
+	return delays[len(delays)/2], nil
 }
