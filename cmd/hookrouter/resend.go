@@ -11,9 +11,9 @@ import (
 // resendEvery is the spec of the steps of jobs that send many again. Rates are by the second, and a step may make up for two.
 const resendEvery = "@every 1s"
 
-// resendLook is how many of these pass between two looks while no job is known to run: others start some too, and an idle instance is to
-// leave the database alone.
-const resendLook = 5
+// resendLook is how many of these pass between two looks while no job is known to run. Whoever starts a job steps it, and an instance looks
+// when it starts: so these looks are for jobs whose instance has died, and an idle one is to leave the database alone.
+const resendLook = 15
 
 // resendTimeout bounds one round of steps. Failure policy: what was not reached is done in the next one, because each step is a
 // transaction that leaves the job where it stands.
