@@ -54,7 +54,7 @@ fuzz: ## fuzz each target for FUZZTIME (default 60s)
 bench: ## benchmarks beside the code
 	go test -run '^$$' -bench . -benchmem ./...
 
-bench-table: deps ## every figure of docs/performance.md on both databases, in less than ten minutes on a quiet machine
+bench-table: deps ## every figure of docs/performance.md on both databases, in some twenty minutes
 	@mkdir -p bin
 	go run ./cmd/hookbench table -json bin/hookbench.json
 

@@ -1,7 +1,7 @@
 // Command hookbench measures the whole system: it starts the real program on a database, publishes events to it, receives the
 // deliveries, and reads throughput, delay, CPU, memory and SQL statements beside a yardstick taken in the same run.
 //
-//	go run ./cmd/hookbench                        # every figure of docs/performance.md on both databases, in less than ten minutes
+//	go run ./cmd/hookbench                        # every figure of docs/performance.md on both databases, in some twenty minutes
 //	go run ./cmd/hookbench -only fanout1,delay    # some of its scenarios
 //	go run ./cmd/hookbench run -fanout 10         # one load of your own choosing
 //

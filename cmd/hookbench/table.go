@@ -14,11 +14,10 @@ import (
 
 // scenario is one way to use the system, and what is read from it.
 type scenario struct {
-	name     string
-	on       coverage
-	repeated bool // measured in each round of -runs; what is not takes long, and its figures are ratios within one run
-	measure  func(ctx context.Context, b *bench, dialect string) (reading, error)
-	rows     []row
+	name    string
+	on      coverage
+	measure func(ctx context.Context, b *bench, dialect string) (reading, error)
+	rows    []row
 }
 
 // coverage is which databases a scenario runs on.
@@ -35,51 +34,51 @@ const (
 // scenarios is the table. A goal has a figure for Postgres and one for SQLite.
 func scenarios() []scenario {
 	return []scenario{
-		{"fanout1", eachDatabase, true, measureFanOut(1), []row{
+		{"fanout1", eachDatabase, measureFanOut(1), []row{
 			{key: "events_per_s", title: "events per second, fan-out 1, 64 publishers", goal: atLeast(8_000, 6_000), beside: barePosts},
 			{key: "cpu_per_1000", title: "CPU-seconds per 1,000 deliveries, fan-out 1", goal: atMost(0.2, 0.2)},
 			{key: "statements_per_event", title: "SQL statements per event at saturation, fan-out 1", goal: atMost(0.2, 0.2)},
 			{key: "rss_mib", title: "peak memory of the router, fan-out 1", unit: "MiB"},
 		}},
-		{"fanout10", eachDatabase, true, measureFanOut(10), []row{
+		{"fanout10", eachDatabase, measureFanOut(10), []row{
 			{key: "deliveries_per_s", title: "deliveries per second, fan-out 10, 64 publishers", goal: atLeast(18_000, 15_000), beside: barePosts},
 			{key: "cpu_per_1000", title: "CPU-seconds per 1,000 deliveries, fan-out 10", goal: atMost(0.1, 0.1)},
 			{key: "rss_mib", title: "peak memory of the router, fan-out 10", unit: "MiB"},
 		}},
-		{"delay", eachDatabase, true, measureDelay, []row{
+		{"delay", eachDatabase, measureDelay, []row{
 			{key: "p50_ms", title: "publish to arrival at 300 events/s, p50", unit: "ms", goal: atMost(1.5, 1.5), beside: bareDelay},
 			{key: "p99_ms", title: "publish to arrival at 300 events/s, p99", unit: "ms", goal: atMost(8, 8)},
 		}},
-		{"strangers", eachDatabase, true, measureStrangers, []row{
+		{"strangers", eachDatabase, measureStrangers, []row{
 			{key: "events_ratio", title: "events per second with 10,000 strangers ÷ without", goal: atLeast(unchangedLow, unchangedLow), beside: eventsWithout},
 			{key: "cpu_ratio", title: "CPU per delivery with 10,000 strangers ÷ without", goal: atMost(unchangedHigh, unchangedHigh)},
 		}},
-		{"lone", eachDatabase, false, measureLone, []row{
+		{"lone", eachDatabase, measureLone, []row{
 			{key: "statements", title: "SQL statements for a lone event", goal: atMost(8, 8)},
 		}},
-		{"restart", eachDatabase, false, measureRestart, []row{
+		{"restart", eachDatabase, measureRestart, []row{
 			{key: "seconds", title: "kill -9 of the only instance: its start to the first re-delivery", unit: "s", goal: atMost(20, 20)},
 		}},
-		{"takeover", onlyPostgres, false, measureTakeOver, []row{
+		{"takeover", onlyPostgres, measureTakeOver, []row{
 			{key: "seconds", title: "kill -9 of one of two instances: to the first re-delivery by the other", unit: "s", goal: atMost(20, 20)},
 		}},
-		{"isolation", oneDatabase, true, measureIsolation, []row{
+		{"isolation", oneDatabase, measureIsolation, []row{
 			{key: "ratio", title: "healthy receivers' p99 while 30 % answer 500 and 10 % hang ÷ without", goal: atMost(1.2, 1.2), beside: healthyWithout},
 			{key: "equal_ratio", title: "the same p99 ÷ that of as many calls to healthy receivers alone", beside: callsWith},
 		}},
-		{"idle", eachDatabase, false, measureIdle, []row{
+		{"idle", eachDatabase, measureIdle, []row{
 			{key: "cpu_percent", title: "idle: router and database, of one core", unit: "%", goal: atMost(1, 1)},
 			{key: "statements_per_s", title: "idle: SQL statements per second", goal: atMost(2, 2)},
 			{key: "rss_mib", title: "idle: memory of the router", unit: "MiB", goal: atMost(60, 60)},
 		}},
-		{"memory", lightDatabase, false, measureMemory, []row{
+		{"memory", lightDatabase, measureMemory, []row{
 			{key: "rss_mib", title: "memory of the router at full load with 100,000 subscriptions", unit: "MiB", goal: atMost(300, 300)},
 		}},
-		{"backlog", oneDatabase, false, measureBacklog, []row{
+		{"backlog", oneDatabase, measureBacklog, []row{
 			{key: "drain_ratio", title: "1,000,000 pending: drain rate of the last tenth ÷ the first", goal: atLeast(0.8, 0.8), beside: firstTenth},
 			{key: "claim_p99_ms", title: "1,000,000 pending: p99 of a claim", unit: "ms", goal: atMost(50, 50)},
 		}},
-		{"index", noDatabase, false, measureIndex, []row{
+		{"index", noDatabase, measureIndex, []row{
 			{key: "match_ratio", title: "one match among 1,000,000, cold ÷ a dependent memory load", goal: atMost(2.5, 2.5), beside: dependentLoad},
 			{key: "match_allocs", title: "allocations of a match", goal: atMost(0, 0)},
 			{key: "bytes", title: "memory of the index per subscription", unit: "B", goal: atMost(210, 210)},
@@ -116,7 +115,7 @@ func parseTable(args []string, stderr io.Writer) (tableOptions, error) {
 	flags.SetOutput(stderr)
 	flags.StringVar(&only, "only", "", "scenarios to run, comma-separated, of: "+strings.Join(names, " "))
 	flags.StringVar(&database, "database", "both", "postgres, sqlite or both")
-	flags.IntVar(&o.runs, "runs", 3, "rounds of what is measured more than once; figures are medians")
+	flags.IntVar(&o.runs, "runs", 3, "rounds; figures are medians")
 	flags.BoolVar(&o.short, "short", false, "a few seconds in all, with sizes that show that it works and not how fast")
 	flags.StringVar(&o.json, "json", "", "also write the figures to this file, as JSON")
 	flags.StringVar(&o.binary, "binary", "", "the hookrouter program; default: built from this module")
@@ -196,9 +195,6 @@ func fillSheet(ctx context.Context, o tableOptions, stderr io.Writer) (*sheet, e
 	out := newSheet(o)
 	for round := range o.runs {
 		for _, s := range o.scenarios {
-			if round > 0 && !s.repeated {
-				continue
-			}
 			for _, dialect := range s.runsOn(o.databases) {
 				begun := time.Now()
 				got, err := s.measure(ctx, b, dialect)
