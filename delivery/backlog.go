@@ -1,12 +1,16 @@
 package delivery
 
-import "hookrouter/models"
+import (
+	"time"
+
+	"hookrouter/models"
+)
 
 // Bounds of one claim. Failure policy: what is left over is claimed next time; a claim that takes long would keep other lanes
 // waiting for theirs.
 const (
-	maxClaim      = 256 // deliveries
-	maxClaimLanes = 64
+	maxClaim      = 192 // deliveries
+	maxClaimLanes = 48
 )
 
 // Bounds of one claim of what is not due yet. Such claims are small and stand apart, because there is time: large ones one after the
@@ -17,20 +21,27 @@ const (
 	earlyClaimLanes = 16
 )
 
-// mark notes that the database holds due deliveries of the lane.
-func (b *board) mark(id models.ID) {
+// mark notes that the database holds due deliveries of the lane, none of them due before from. Zero is for not known.
+func (b *board) mark(id models.ID, from time.Time) {
 	l := b.lane(id)
+	if from.Before(l.from) {
+		l.from = from
+	}
 	l.backlog = true
 	l.behind = l.behind || b.room(l) < 1
 	l.marks++
 	b.list(l)
 }
 
-// expect notes the subscriptions of which the database holds deliveries that are not due yet, in place of those that it found before.
-func (b *board) expect(coming []models.ID) {
+// found notes what the database held at now. What was not due yet takes the place of what an earlier look found of that kind.
+func (b *board) found(now time.Time, backlogs []models.Backlog) {
 	b.coming = fifo[models.ID]{}
-	for _, id := range coming {
-		b.coming.push(id)
+	for _, found := range backlogs {
+		if found.Since.After(now) {
+			b.coming.push(found.SubscriptionID)
+		} else {
+			b.mark(found.SubscriptionID, found.Since)
+		}
 	}
 }
 
@@ -52,9 +63,20 @@ func (b *board) thirsty(l *lane) bool {
 // claimable is how many jobs may be claimed for the lane.
 func (b *board) claimable(l *lane) int { return min(b.room(l), b.byteRoom(l)) }
 
+// endOfQueue is after everything that is claimed.
+var endOfQueue = time.Date(9999, time.December, 31, 0, 0, 0, 0, time.UTC)
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
 // claim is a claim that is under way: what is asked for, how many bytes are expected of each lane, and how often each had been marked
 // when it began.
 type claim struct {
+	at    time.Time
 	wants []models.Want
 	bytes []int
 	marks []int
@@ -67,13 +89,18 @@ func (b *board) want(c *claim, l *lane, limit int) {
 	l.claiming += limit
 	b.hold(l, limit, expected)
 	c.bytes = append(c.bytes, expected)
-	c.wants = append(c.wants, models.Want{SubscriptionID: l.id, Limit: limit})
+	want := models.Want{SubscriptionID: l.id, Limit: limit}
+	if !c.early {
+		want.From, l.from = l.from, endOfQueue
+	}
+	c.wants = append(c.wants, want)
 	c.marks = append(c.marks, l.marks)
 }
 
 // claim plans the next claim, for up to so many lanes, and promises it room; ok is false when there is nothing to ask for. Lanes take
 // turns and get equal parts; what one has no room for is left to those after it.
-func (b *board) claim(lanes int) (c claim, ok bool) {
+func (b *board) claim(now time.Time, lanes int) (c claim, ok bool) {
+	c.at = now
 	for p := range paces {
 		b.memory[p].starved = false
 	}
@@ -133,26 +160,33 @@ func (b *board) thirstiest(lanes int) (thirsty []*lane) {
 // for the database.
 func (b *board) settle(c claim, jobs []models.Job, failed bool) (shed []models.Delivery) {
 	got := make(map[models.ID]int, len(c.wants))
+	last := make(map[models.ID]time.Time, len(c.wants))
 	for i := range jobs {
 		id := jobs[i].Delivery.SubscriptionID
 		got[id]++
+		last[id] = jobs[i].Delivery.DueAt // they are in its order
 		b.hold(b.lane(id), 1, len(jobs[i].Event.Data))
 	}
 	for i, want := range c.wants {
 		l := b.lane(want.SubscriptionID)
 		l.claiming -= want.Limit
 		b.hold(l, -want.Limit, -c.bytes[i])
-		if failed {
-			continue
+		full := got[want.SubscriptionID] >= want.Limit
+		switch {
+		case c.early && full && !failed:
+			b.coming.push(want.SubscriptionID)
+		case c.early:
+		case failed:
+			l.from = earlier(l.from, want.From)
+		case full:
+			// What comes in due at once is due after now, and what is given back is said; see mark.
+			l.from = earlier(l.from, earlier(last[want.SubscriptionID], c.at))
+			l.behind, l.backlog = true, true
+		case !want.From.IsZero():
+			l.from = time.Time{} // it has seen the end, and not the beginning
+		default:
+			l.behind, l.backlog = false, l.marks != c.marks[i]
 		}
-		if c.early {
-			if got[want.SubscriptionID] >= want.Limit {
-				b.coming.push(want.SubscriptionID)
-			}
-			continue
-		}
-		l.behind = got[want.SubscriptionID] >= want.Limit
-		l.backlog = l.behind || l.marks != c.marks[i]
 	}
 	for i := range jobs {
 		b.push(jobs[i])

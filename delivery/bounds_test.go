@@ -67,9 +67,9 @@ func TestClaimPromisesBytes(t *testing.T) {
 		l.size = 256 << 10
 		l.tempo.observe(&models.Attempt{Success: true})
 		b.regard(l)
-		b.mark(l.id)
+		b.mark(l.id, time.Time{})
 	}
-	c, ok := b.claim(maxClaimLanes)
+	c, ok := b.claim(noon, maxClaimLanes)
 	require.True(t, ok)
 	require.Len(t, c.wants, 4)
 	require.Equal(t, 1<<20, b.memory[quick].bytes)

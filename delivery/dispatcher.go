@@ -137,18 +137,18 @@ func (d *Dispatcher) Deliver(jobs []models.Job) {
 func (d *Dispatcher) Overflow(subs []models.ID) {
 	d.mu.Lock()
 	for _, id := range subs {
-		d.board.mark(id)
+		d.board.mark(id, time.Time{})
 	}
 	d.mu.Unlock()
 	d.Wake()
 }
 
-// found says which subscriptions have queued deliveries that are due, and which have some that soon will be.
-func (d *Dispatcher) found(due, coming []models.ID) {
+// found says what a look at the database has found: subscriptions with queued deliveries that were due, or would be soon.
+func (d *Dispatcher) found(now time.Time, backlogs []models.Backlog) {
 	d.mu.Lock()
-	d.board.expect(coming)
+	d.board.found(now, backlogs)
 	d.mu.Unlock()
-	d.Overflow(due)
+	d.Wake()
 }
 
 // slowLanesWait is for how long slow lanes that have room again wait for one another, to be claimed for together.

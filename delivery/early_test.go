@@ -84,11 +84,11 @@ func TestLateForAnEarlyClaim(t *testing.T) {
 	t.Parallel()
 	b := newBoard(&Options{MaxInFlight: 512, MaxJobs: 100_000, MaxBytes: 1 << 30, MaxPerLane: 1000})
 	ids := []models.ID{{1}, {2}}
-	b.expect(ids)
-	_, ok := b.claim(maxClaimLanes)
+	b.found(noon, soon(ids))
+	_, ok := b.claim(noon, maxClaimLanes)
 	require.False(t, ok)
-	b.mark(ids[1])
-	c, ok := b.claim(maxClaimLanes)
+	b.mark(ids[1], time.Time{})
+	c, ok := b.claim(noon, maxClaimLanes)
 	require.True(t, ok)
 	require.False(t, c.early)
 	require.Len(t, c.wants, 1)
@@ -105,7 +105,7 @@ func TestEarlyClaimsLeaveFreshDeliveriesAlone(t *testing.T) {
 	t.Parallel()
 	b := newBoard(&Options{MaxInFlight: 512, MaxJobs: 100_000, MaxBytes: 1 << 30, MaxPerLane: 1000})
 	s := &models.Subscription{ID: models.ID{1}}
-	b.expect([]models.ID{s.ID})
+	b.found(noon, soon([]models.ID{s.ID}))
 	c, ok := b.claimEarly()
 	require.True(t, ok)
 	var jobs []models.Job

@@ -181,26 +181,24 @@ func (q *fakeQueue) CancelStopped(_ context.Context, _ time.Time, limit int) (in
 	return n, nil
 }
 
-func (q *fakeQueue) Backlog(_ context.Context, now time.Time, limit int) (due, coming []models.ID, err error) {
+func (q *fakeQueue) Backlog(_ context.Context, now time.Time, limit int) ([]models.Backlog, error) {
 	end, err := q.begin("backlog")
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	defer end()
-	lanes := map[models.ID]bool{} // whether something is due
+	since := map[models.ID]time.Time{}
 	for _, r := range q.rows {
-		if id := r.d.SubscriptionID; r.queued(now) && len(lanes) < limit {
-			lanes[id] = lanes[id] || !r.d.DueAt.After(now)
+		first, known := since[r.d.SubscriptionID]
+		if r.queued(now) && (known && r.d.DueAt.Before(first) || !known && len(since) < limit) {
+			since[r.d.SubscriptionID] = r.d.DueAt
 		}
 	}
-	for id, isDue := range lanes {
-		if isDue {
-			due = append(due, id)
-		} else {
-			coming = append(coming, id)
-		}
+	var list []models.Backlog
+	for id, first := range since {
+		list = append(list, models.Backlog{SubscriptionID: id, Since: first})
 	}
-	return due, coming, nil
+	return list, nil
 }
 
 func (q *fakeQueue) Claim(_ context.Context, owner int64, now time.Time, wants []models.Want) ([]models.Job, error) {
@@ -216,7 +214,7 @@ func (q *fakeQueue) Claim(_ context.Context, owner int64, now time.Time, wants [
 	for _, want := range wants {
 		var due []*row
 		for _, r := range q.rows {
-			if r.d.SubscriptionID == want.SubscriptionID && r.queued(now) {
+			if r.d.SubscriptionID == want.SubscriptionID && r.queued(now) && !r.d.DueAt.Before(want.From) {
 				due = append(due, r)
 			}
 		}

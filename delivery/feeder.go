@@ -62,7 +62,7 @@ func (d *Dispatcher) feedOnce(ctx context.Context, lanes int) (more bool, err er
 	draining := d.draining
 	var c claim
 	if !draining {
-		if c, ok = d.board.claim(lanes); !ok && !now.Before(d.quietUntil) {
+		if c, ok = d.board.claim(now, lanes); !ok && !now.Before(d.quietUntil) {
 			c, ok = d.board.claimEarly()
 		}
 	}
@@ -142,7 +142,7 @@ func (d *Dispatcher) release(ctx context.Context) error {
 		for i := range returns[:n] {
 			// A claim that ran before may have found nothing more and taken the backlog for empty. The audit's do not know their lane.
 			if id := returns[i].SubscriptionID; !id.IsZero() {
-				d.board.mark(id)
+				d.board.mark(id, time.Time{})
 			}
 		}
 		returns = returns[n:]

@@ -7,8 +7,11 @@ import (
 	"net"
 	"net/netip"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"hookrouter/models"
 )
 
 func quiet() *log.Logger { return log.New(io.Discard, "", 0) }
@@ -39,4 +42,12 @@ func (h hosts) LookupNetIP(_ context.Context, _, host string) ([]netip.Addr, err
 		return []netip.Addr{addr}, nil
 	}
 	return nil, &net.DNSError{Err: "no such host", Name: host, IsNotFound: true}
+}
+
+// soon is what a look at the queue at noon finds of subscriptions that have something due a second later.
+func soon(subs []models.ID) (backlogs []models.Backlog) {
+	for _, id := range subs {
+		backlogs = append(backlogs, models.Backlog{SubscriptionID: id, Since: noon.Add(time.Second)})
+	}
+	return backlogs
 }

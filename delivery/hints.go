@@ -66,12 +66,13 @@ func (d *Dispatcher) heed(ctx context.Context, others *postponed, to int64, subs
 func (d *Dispatcher) look(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, statementTimeout)
 	defer cancel()
-	due, coming, err := d.o.Queue.Backlog(ctx, d.o.Now(), sweepBacklogs)
+	now := d.o.Now()
+	backlogs, err := d.o.Queue.Backlog(ctx, now, sweepBacklogs)
 	if err != nil {
 		d.o.Logger.Warn("delivery.hint", "error", err)
 		return
 	}
-	d.found(due, coming)
+	d.found(now, backlogs)
 }
 
 // postponed is what others were asked to see to first.

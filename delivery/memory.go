@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"math"
+	"time"
 
 	"hookrouter/models"
 )
@@ -172,7 +173,7 @@ func (b *board) shedLast(l *lane, c class) models.Delivery {
 // shedded notes that the database will hold what was shed.
 func (b *board) shedded(l *lane, shed []models.Delivery) []models.Delivery {
 	if len(shed) > 0 {
-		b.mark(l.id)
+		b.mark(l.id, time.Time{})
 		l.behind = true
 	}
 	return shed

@@ -78,7 +78,7 @@ func (l *loaded) step(t *rapid.T) {
 		if l.reserve(s, 10) {
 			l.unreserve(s.ID, 10)
 		}
-		l.mark(s.ID)
+		l.mark(s.ID, time.Time{})
 	case 3:
 		if next, ok := l.next(noon, func(lane *lane, _ time.Duration) { lane.sleeping = false },
 			func(lane *lane, _ time.Duration) { lane.early = false }); ok {
@@ -93,7 +93,7 @@ func (l *loaded) step(t *rapid.T) {
 			l.running = append(l.running[:at], l.running[at+1:]...)
 		}
 	case 5:
-		if c, ok := l.claim(maxClaimLanes); ok {
+		if c, ok := l.claim(noon, maxClaimLanes); ok {
 			l.claims = append(l.claims, c)
 		}
 	case 6:
@@ -156,10 +156,10 @@ func TestClaimsAreForLanesThatDrain(t *testing.T) {
 		l.tempo.observe(attempted(time.Second))
 		l.window.size = 1
 		b.regard(l)
-		b.mark(l.id)
+		b.mark(l.id, time.Time{})
 	}
 	for waiting := stuck; waiting > 0; {
-		c, ok := b.claim(maxClaimLanes)
+		c, ok := b.claim(noon, maxClaimLanes)
 		require.True(t, ok)
 		var jobs []models.Job
 		for _, want := range c.wants {
@@ -173,15 +173,15 @@ func TestClaimsAreForLanesThatDrain(t *testing.T) {
 		waiting -= len(c.wants)
 		b.settle(c, jobs, false)
 	}
-	_, ok := b.claim(maxClaimLanes)
+	_, ok := b.claim(noon, maxClaimLanes)
 	require.False(t, ok, "each holds what it may")
 	require.Zero(t, b.backlogs.size)
 	well := b.lane(models.ID{2})
 	well.tempo.observe(attempted(time.Millisecond))
 	well.window.size = 64
 	b.regard(well)
-	b.mark(well.id)
-	c, ok := b.claim(maxClaimLanes)
+	b.mark(well.id, time.Time{})
+	c, ok := b.claim(noon, maxClaimLanes)
 	require.True(t, ok)
 	require.Equal(t, []models.Want{{SubscriptionID: well.id, Limit: maxClaim}}, c.wants)
 	require.Equal(t, 1, b.backlogs.size)
@@ -205,9 +205,9 @@ func TestMemoryIsKeptForEach(t *testing.T) {
 	require.Equal(t, 500, fill(1, func(l *lane) { l.tempo.observe(attempted(time.Second)) }))
 	require.Equal(t, 250, fill(2, func(*lane) {}))
 	require.Equal(t, 250, fill(3, func(l *lane) { l.tempo.observe(attempted(time.Millisecond)) }))
-	b.mark(models.ID{1, 1})
-	b.mark(models.ID{9})
-	_, ok := b.claim(maxClaimLanes)
+	b.mark(models.ID{1, 1}, time.Time{})
+	b.mark(models.ID{9}, time.Time{})
+	_, ok := b.claim(noon, maxClaimLanes)
 	require.False(t, ok)
 	require.False(t, b.eased())
 	for i := range 200 { // the slow ones give some back

@@ -118,15 +118,15 @@ func (q *outageStore) Pulse(_ context.Context, now time.Time, _ time.Duration) (
 	return p, nil
 }
 
-func (q *outageStore) Backlog(_ context.Context, now time.Time, _ int) (due, coming []models.ID, err error) {
+func (q *outageStore) Backlog(_ context.Context, now time.Time, _ int) (backlogs []models.Backlog, err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for id, list := range q.waiting {
 		if len(list) > 0 && !q.rows[list[0]].DueAt.After(now) {
-			due = append(due, id)
+			backlogs = append(backlogs, models.Backlog{SubscriptionID: id, Since: q.rows[list[0]].DueAt})
 		}
 	}
-	return due, nil, nil
+	return backlogs, nil
 }
 
 // job makes a delivery the instance's.

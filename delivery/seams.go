@@ -30,9 +30,8 @@ type Queue interface {
 	TakeOver(ctx context.Context, self int64, now time.Time, silentFor time.Duration, limit int) (int, error)
 	// CancelStopped cancels up to limit waiting deliveries of stopped subscriptions and returns how many.
 	CancelStopped(ctx context.Context, now time.Time, limit int) (int, error)
-	// Backlog lists up to limit subscriptions that have queued deliveries which are due, and those whose first will be within
-	// models.ClaimAhead.
-	Backlog(ctx context.Context, now time.Time, limit int) (due, coming []models.ID, err error)
+	// Backlog lists up to limit subscriptions that have queued deliveries which are due, or will be within models.ClaimAhead.
+	Backlog(ctx context.Context, now time.Time, limit int) ([]models.Backlog, error)
 
 	// Claim makes queued deliveries the owner's that are due, or will be within models.ClaimAhead, the oldest due first within a
 	// subscription. Code fenced: the owner is dead.

@@ -60,11 +60,11 @@ func (r *Retrier) Sweep(ctx context.Context) error {
 		}
 	}
 	if due {
-		overdue, coming, err := r.o.Queue.Backlog(ctx, now, sweepBacklogs)
+		backlogs, err := r.o.Queue.Backlog(ctx, now, sweepBacklogs)
 		if err != nil {
 			return fmt.Errorf("list backlogs: %w", err)
 		}
-		r.o.Dispatcher.found(overdue, coming)
+		r.o.Dispatcher.found(now, backlogs)
 	} else {
 		r.o.Dispatcher.Wake() // for lanes that were marked while there was no room
 	}

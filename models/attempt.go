@@ -68,10 +68,18 @@ type Result struct {
 // there is a second to claim in small parts what comes in the next one.
 const ClaimAhead = 2 * time.Second
 
+// Backlog says that a subscription has queued deliveries.
+type Backlog struct {
+	SubscriptionID ID
+	Since          time.Time // the first of them is due
+}
+
 // Want asks for queued deliveries of one subscription.
 type Want struct {
 	SubscriptionID ID
 	Limit          int
+	// From is where the queue is looked at: what is due earlier is passed over. Zero is its beginning.
+	From time.Time
 }
 
 // Pulse is what the retrier learns from one look at the database.

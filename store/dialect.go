@@ -25,10 +25,10 @@ type dialect interface {
 	// findKeys reads the rows of keys with the receipts of their events.
 	findKeys(ctx context.Context, db gorm.ConnPool, keys []eventKey) ([]foundKey, error)
 
-	// claim makes due deliveries ours, in one transaction with what its caller does next. It finds none for an owner that is dead.
-	claim(tx *gorm.DB, owner int64, in span, now time.Time, wants []models.Want) ([]deliveryRow, error)
+	// claim makes due deliveries ours. It finds none for an owner that is dead. It commits by itself.
+	claim(db *gorm.DB, owner int64, in span, now time.Time, wants []models.Want) ([]deliveryRow, error)
 	// eventsAt reads events, in no particular order. There is at least one place.
-	eventsAt(tx *gorm.DB, places []eventPlace) ([]eventRow, error)
+	eventsAt(db *gorm.DB, places []eventPlace) ([]eventRow, error)
 	// record stores results and returns the places in rs of those that were fenced. It commits by itself.
 	record(ctx context.Context, db *gorm.DB, now time.Time, rs []models.Result) (fenced []int, err error)
 

@@ -198,7 +198,7 @@ func (s *Store) ExplainHot(
 		"accept": func(tx *gorm.DB) *gorm.DB { return plain(tx, explain+saveEventsSQL, save) },
 		"record": func(tx *gorm.DB) *gorm.DB { return plain(tx, explain+recordSQL, recordArguments(now, rs)) },
 		"claim": func(tx *gorm.DB) *gorm.DB {
-			return tx.Raw(explain+claimSQL, uidArray{[]models.ID{sub}}, counts{[]int64{100}}, ms(now), from, to, owner, owner, ms(now), from, to)
+			return tx.Raw(explain+claimSQL, uidArray{[]models.ID{sub}}, counts{[]int64{100}}, counts{[]int64{ms(now.Add(-time.Hour))}}, ms(now), from, to, owner, owner, ms(now), from, to)
 		},
 		"pulse":   func(tx *gorm.DB) *gorm.DB { return tx.Raw(explain+pulseSQL, named) },
 		"backlog": func(tx *gorm.DB) *gorm.DB { return tx.Raw(explain+backlogSQL, named) },

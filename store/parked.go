@@ -176,5 +176,9 @@ func (s *Store) unpark(tx *gorm.DB, owner int64, now time.Time, sub models.Condi
 	if err := s.dialect.lowerFloor(tx, s, lowest); err != nil {
 		return nil, err
 	}
-	return s.jobs(tx, rows)
+	jobs, lost, err := s.jobs(tx, rows)
+	if err != nil {
+		return nil, err
+	}
+	return jobs, s.giveUp(tx, lost)
 }

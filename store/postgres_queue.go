@@ -21,10 +21,10 @@ type counts struct{ pgtype.FlatArray[int64] }
 const claimSQL = `
 WITH due AS (
   SELECT d.organization_id, d.id, d.status
-  FROM unnest(?::uuid[], ?::bigint[]) AS want (subscription_id, most)
+  FROM unnest(?::uuid[], ?::bigint[], ?::bigint[]) AS want (subscription_id, most, earliest)
   CROSS JOIN LATERAL (
     SELECT q.organization_id, q.id, q.status FROM deliveries q
-    WHERE q.subscription_id = want.subscription_id AND q.due_at > 0 AND q.owner = 0 AND q.due_at <= ? AND q.id >= ? AND q.id < ?
+    WHERE q.subscription_id = want.subscription_id AND q.due_at > 0 AND q.owner = 0 AND q.due_at >= want.earliest AND q.due_at <= ? AND q.id >= ? AND q.id < ?
     ORDER BY q.due_at, q.id LIMIT want.most
     FOR UPDATE SKIP LOCKED
   ) d
@@ -47,26 +47,26 @@ const eventsAtSQL = `
 SELECT e.* FROM unnest(?::uuid[], ?::uuid[]) AS place (organization_id, ref) CROSS JOIN LATERAL (
   SELECT * FROM events ev WHERE ev.organization_id = place.organization_id AND ev.ref = place.ref AND ev.ref >= ? AND ev.ref < ? OFFSET 0) e`
 
-func (postgresDialect) eventsAt(tx *gorm.DB, places []eventPlace) (list []eventRow, err error) {
+func (postgresDialect) eventsAt(db *gorm.DB, places []eventPlace) (list []eventRow, err error) {
 	orgs, refs := make([]models.ID, len(places)), make([]models.ID, len(places))
 	for i, p := range places {
 		orgs[i], refs[i] = p.org, p.ref
 	}
 	from, to := bounds(refs)
-	err = tx.Raw(eventsAtSQL, uidArray{orgs}, uidArray{refs}, uid(from), uid(to)).Scan(&list).Error
+	err = db.Raw(eventsAtSQL, uidArray{orgs}, uidArray{refs}, uid(from), uid(to)).Scan(&list).Error
 	return list, err
 }
 
 func (postgresDialect) claim(
-	tx *gorm.DB, owner int64, in span, now time.Time, wants []models.Want,
+	db *gorm.DB, owner int64, in span, now time.Time, wants []models.Want,
 ) ([]deliveryRow, error) {
-	ids, most := make([]models.ID, len(wants)), make([]int64, len(wants))
+	ids, most, earliest := make([]models.ID, len(wants)), make([]int64, len(wants)), make([]int64, len(wants))
 	for i, w := range wants {
-		ids[i], most[i] = w.SubscriptionID, int64(w.Limit)
+		ids[i], most[i], earliest[i] = w.SubscriptionID, int64(w.Limit), ms(w.From)
 	}
 	var rows []deliveryRow
 	from, to := uid(in.from), uid(in.to)
-	err := tx.Raw(claimSQL, uidArray{ids}, counts{most}, ms(now.Add(models.ClaimAhead)), from, to, owner, owner, ms(now), from, to).Scan(&rows).Error
+	err := db.Raw(claimSQL, uidArray{ids}, counts{most}, counts{earliest}, ms(now.Add(models.ClaimAhead)), from, to, owner, owner, ms(now), from, to).Scan(&rows).Error
 	return rows, err
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -24,40 +25,54 @@ func (s *Store) Claim(ctx context.Context, owner int64, now time.Time, wants []m
 	if len(wants) == 0 {
 		return nil, nil
 	}
-	var jobs []models.Job
-	err := s.tx(ctx, func(tx *gorm.DB) error {
-		rows, err := s.dialect.claim(tx, owner, s.span(), now, wants)
-		if err != nil {
-			return err
-		}
-		jobs, err = s.jobs(tx, rows)
-		return err
-	})
+	rows, err := s.dialect.claim(s.writer(ctx), owner, s.span(), now, wants)
 	if err != nil {
 		return nil, wrap("claim deliveries", err)
+	}
+	jobs, lost, err := s.jobs(s.watcher(ctx), rows)
+	if err == nil && len(lost) > 0 {
+		err = s.tx(ctx, func(tx *gorm.DB) error { return s.giveUp(tx, lost) })
+	}
+	if err != nil {
+		return nil, wrap("read what was claimed", errors.Join(err, s.unclaim(ctx, owner, now, rows)))
 	}
 	return jobs, nil
 }
 
-// jobs completes claimed rows with the events and subscriptions they need, each read once.
-func (s *Store) jobs(tx *gorm.DB, rows []deliveryRow) ([]models.Job, error) {
+// unclaimTimeout bounds the giving back of what was claimed and could not be read.
+const unclaimTimeout = 5 * time.Second
+
+// unclaim gives rows back. Failure policy: where that fails too, they are this owner's without its knowing, as after a claim whose answer was
+// lost.
+func (s *Store) unclaim(ctx context.Context, owner int64, now time.Time, rows []deliveryRow) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), unclaimTimeout)
+	defer cancel()
+	ids := make([]models.ID, len(rows))
+	for i := range rows {
+		ids[i] = models.ID(rows[i].ID)
+	}
+	return s.Release(ctx, owner, ids, now)
+}
+
+// jobs completes claimed rows with the events and subscriptions they need, each read once. Those of which something is missing are lost.
+func (s *Store) jobs(db *gorm.DB, rows []deliveryRow) (jobs []models.Job, lost []deliveryRow, err error) {
 	if len(rows) == 0 {
-		return nil, nil
+		return nil, nil, nil
 	}
 	slices.SortFunc(rows, func(a, b deliveryRow) int {
 		return cmp.Or(bytes.Compare(a.SubscriptionID[:], b.SubscriptionID[:]), cmp.Compare(a.DueAt, b.DueAt), bytes.Compare(a.ID[:], b.ID[:]))
 	})
-	events, err := s.eventsOf(tx, rows)
+	events, err := s.eventsOf(db, rows)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	ids := make([]models.ID, 0, len(rows))
 	for i := range rows {
 		ids = append(ids, models.ID(rows[i].SubscriptionID))
 	}
-	list, err := s.currents(tx.Where(s.dialect.idIn("id", slices.Compact(ids))))
+	list, err := s.currents(db.Where(s.dialect.idIn("id", slices.Compact(ids))))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	type state struct {
 		id      models.ID
@@ -68,30 +83,29 @@ func (s *Store) jobs(tx *gorm.DB, rows []deliveryRow) ([]models.Job, error) {
 	for _, sub := range list {
 		current[sub.ID], states[state{sub.ID, sub.Version}] = sub, sub
 	}
-	jobs := make([]models.Job, 0, len(rows))
-	var lost []models.Delivery
+	jobs = make([]models.Job, 0, len(rows))
 	for i := range rows {
 		d := &rows[i]
 		event := events[eventPlace{models.ID(d.OrganizationID), models.ID(d.EventRef)}]
 		key := state{models.ID(d.SubscriptionID), d.SubscriptionVersion}
 		if event == nil || current[key.id] == nil {
-			lost = append(lost, d.model())
+			lost = append(lost, *d)
 			continue
 		}
 		matched, ok := states[key]
 		if !ok {
-			if matched, err = s.readable(tx)(s.version(tx, models.ID(d.OrganizationID), key.id, key.version)); err != nil {
-				return nil, fmt.Errorf("version %d of subscription %s: %w", key.version, key.id, err)
+			if matched, err = s.readable(db)(s.version(db, models.ID(d.OrganizationID), key.id, key.version)); err != nil {
+				return nil, nil, fmt.Errorf("version %d of subscription %s: %w", key.version, key.id, err)
 			}
 			states[key] = matched
 		}
 		jobs = append(jobs, models.Job{Delivery: d.model(), Event: event, Matched: matched, Current: current[key.id]})
 	}
-	return jobs, s.giveUp(tx, lost)
+	return jobs, lost, nil
 }
 
 // eventsOf reads the events of deliveries, each once.
-func (s *Store) eventsOf(tx *gorm.DB, rows []deliveryRow) (map[eventPlace]*models.Event, error) {
+func (s *Store) eventsOf(db *gorm.DB, rows []deliveryRow) (map[eventPlace]*models.Event, error) {
 	events := make(map[eventPlace]*models.Event, len(rows))
 	var places []eventPlace
 	for i := range rows {
@@ -101,25 +115,27 @@ func (s *Store) eventsOf(tx *gorm.DB, rows []deliveryRow) (map[eventPlace]*model
 			places = append(places, p)
 		}
 	}
-	list, err := s.dialect.eventsAt(tx, places)
+	list, err := s.dialect.eventsAt(db, places)
 	for i := range list {
 		events[eventPlace{models.ID(list[i].OrganizationID), models.ID(list[i].Ref)}] = list[i].model()
 	}
 	return events, err
 }
 
-// giveUp ends deliveries whose event or subscription is no longer there. Failure policy: they fail and are logged, because an error
-// would come back at every claim and hold up the lanes of others.
-func (s *Store) giveUp(tx *gorm.DB, lost []models.Delivery) error {
+// giveUp ends deliveries whose event or subscription is no longer there, unless they have gone with it or to another owner. Failure
+// policy: they fail and are logged, because an error would come back at every claim and hold up the lanes of others.
+func (s *Store) giveUp(tx *gorm.DB, lost []deliveryRow) error {
 	var moved entries
 	for i := range lost {
 		d := &lost[i]
-		moved.move(d.OrganizationID, models.StatusDelivering, models.StatusFailed)
-		s.logger.ErrorContext(tx.Statement.Context, "store.delivery_lost", "delivery", d.ID.String(), "event_ref", d.EventRef.String())
-		err := tx.Exec(`UPDATE deliveries SET status = 'failed', reason = ?, due_at = 0, owed = FALSE, asked = ''
-			WHERE organization_id = ? AND id = ?`, models.ReasonInvalid, uid(d.OrganizationID), uid(d.ID)).Error
-		if err != nil {
-			return err
+		update := tx.Exec(`UPDATE deliveries SET status = 'failed', reason = ?, due_at = 0, owed = FALSE, asked = ''
+			WHERE organization_id = ? AND id = ? AND owner = ? AND status = 'delivering'`, models.ReasonInvalid, d.OrganizationID, d.ID, d.Owner)
+		if update.Error != nil {
+			return update.Error
+		}
+		if update.RowsAffected > 0 {
+			moved.move(models.ID(d.OrganizationID), models.StatusDelivering, models.StatusFailed)
+			s.logger.ErrorContext(tx.Statement.Context, "store.delivery_lost", "delivery", models.ID(d.ID).String(), "event_ref", models.ID(d.EventRef).String())
 		}
 	}
 	return s.dialect.enter(tx, moved.list)
@@ -225,9 +241,9 @@ type laneRow struct {
 	DueAt          int64
 }
 
-// Backlog lists up to limit subscriptions that have queued deliveries which are due, and those whose first will be within
-// [models.ClaimAhead]. Where there are more, the next call goes on after the last one listed, so each gets its turn.
-func (s *Store) Backlog(ctx context.Context, now time.Time, limit int) (due, coming []models.ID, err error) {
+// Backlog lists up to limit subscriptions that have queued deliveries which are due, or will be within [models.ClaimAhead]. Where there are
+// more, the next call goes on after the last one listed, so each gets its turn.
+func (s *Store) Backlog(ctx context.Context, now time.Time, limit int) ([]models.Backlog, error) {
 	s.backlogMu.Lock()
 	defer s.backlogMu.Unlock()
 	after := s.backlogAfter
@@ -242,20 +258,17 @@ func (s *Store) Backlog(ctx context.Context, now time.Time, limit int) (due, com
 		}
 	}
 	if err != nil {
-		return nil, nil, wrap("look for a backlog", err)
+		return nil, wrap("look for a backlog", err)
 	}
 	s.backlogAfter = models.ID{}
 	if len(list) == limit {
 		s.backlogAfter = models.ID(list[limit-1].SubscriptionID)
 	}
-	for _, row := range list {
-		if id := models.ID(row.SubscriptionID); row.DueAt <= ms(now) {
-			due = append(due, id)
-		} else {
-			coming = append(coming, id)
-		}
+	backlogs := make([]models.Backlog, len(list))
+	for i, row := range list {
+		backlogs[i] = models.Backlog{SubscriptionID: models.ID(row.SubscriptionID), Since: instant(row.DueAt)}
 	}
-	return due, coming, nil
+	return backlogs, nil
 }
 
 func (s *Store) backlog(ctx context.Context, now time.Time, after models.ID, limit int) ([]laneRow, error) {

@@ -17,8 +17,16 @@ const deliveryColumnsSQL = `due_at, owner, created_at, updated_at, organization_
 // at once: compiling the change with its triggers takes longer than running it. There is no one to skip: the transaction has the write
 // lock.
 func (d *sqliteDialect) claim(
-	tx *gorm.DB, owner int64, _ span, now time.Time, wants []models.Want,
-) ([]deliveryRow, error) {
+	db *gorm.DB, owner int64, _ span, now time.Time, wants []models.Want,
+) (claimed []deliveryRow, err error) {
+	err = db.Transaction(func(tx *gorm.DB) error {
+		claimed, err = d.claimIn(tx, owner, now, wants)
+		return err
+	})
+	return claimed, err
+}
+
+func (d *sqliteDialect) claimIn(tx *gorm.DB, owner int64, now time.Time, wants []models.Want) ([]deliveryRow, error) {
 	due := map[uid][]models.ID{} // by organization
 	for _, w := range wants {
 		if err := dueSQLite(tx, w, now.Add(models.ClaimAhead), due); err != nil {
@@ -40,14 +48,14 @@ func (d *sqliteDialect) claim(
 }
 
 // eventsAt reads the events of one organization after the other.
-func (d *sqliteDialect) eventsAt(tx *gorm.DB, places []eventPlace) (list []eventRow, err error) {
+func (d *sqliteDialect) eventsAt(db *gorm.DB, places []eventPlace) (list []eventRow, err error) {
 	refs := map[models.ID][]models.ID{} // by organization
 	for _, p := range places {
 		refs[p.org] = append(refs[p.org], p.ref)
 	}
 	for org, some := range refs {
 		var rows []eventRow
-		if err := tx.Where("organization_id = ?", uid(org)).Where(d.idIn("ref", some)).Find(&rows).Error; err != nil {
+		if err := db.Where("organization_id = ?", uid(org)).Where(d.idIn("ref", some)).Find(&rows).Error; err != nil {
 			return nil, err
 		}
 		list = append(list, rows...)
@@ -58,8 +66,8 @@ func (d *sqliteDialect) eventsAt(tx *gorm.DB, places []eventPlace) (list []event
 // dueSQLite adds what a subscription has that is due until then, oldest first and up to the limit.
 func dueSQLite(tx *gorm.DB, w models.Want, until time.Time, due map[uid][]models.ID) error {
 	rows, err := queryPrepared(tx.Statement.Context, tx.Statement.ConnPool, `SELECT organization_id, id FROM deliveries
-		WHERE subscription_id = ? AND due_at > 0 AND owner = 0 AND due_at <= ? ORDER BY due_at, id LIMIT ?`,
-		uid(w.SubscriptionID), ms(until), w.Limit)
+		WHERE subscription_id = ? AND due_at > 0 AND owner = 0 AND due_at >= ? AND due_at <= ? ORDER BY due_at, id LIMIT ?`,
+		uid(w.SubscriptionID), ms(w.From), ms(until), w.Limit)
 	if err != nil {
 		return err
 	}

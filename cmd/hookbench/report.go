@@ -53,6 +53,7 @@ const (
 	healthyWithout yardmark = "p99_without_ms"
 	callsWith      yardmark = "calls_with_per_s"
 	firstTenth     yardmark = "first_per_s"
+	receiverRatio  yardmark = "receiver_ratio"
 	dependentLoad  yardmark = "load_ns"
 )
 
@@ -70,6 +71,8 @@ func (y yardmark) unit() string {
 		return "calls/s"
 	case firstTenth:
 		return "deliveries/s in the first"
+	case receiverRatio:
+		return "of the receiver, last ÷ first"
 	case dependentLoad:
 		return "ns per load"
 	default:

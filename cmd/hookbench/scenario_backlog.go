@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -41,7 +43,9 @@ func (s *system) backlog(ctx context.Context, b *bench, dialect string) (reading
 	if err := s.program.start(ctx); err != nil {
 		return nil, err
 	}
-	if err := s.in.wait(ctx, b.sizes.queued*b.sizes.lanes, backlogDrain); err != nil {
+	c := &costs{pairs: b.sizes.queued * b.sizes.lanes}
+	err = until(ctx, backlogDrain, 10*time.Millisecond, func() bool { return c.note(int(s.in.pairs.Load()), ownCPU()) })
+	if err != nil {
 		return nil, err
 	}
 	if err := pause(ctx, settle); err != nil {
@@ -49,7 +53,12 @@ func (s *system) backlog(ctx context.Context, b *bench, dialect string) (reading
 	}
 	got := s.in.summary(0, b.sizes.queued, func(int, int) bool { return true })
 	first, last := tenths(s.in.arrived())
-	r := reading{"drain_ratio": last / first, "first_per_s": first, "last_per_s": last, lost: float64(got.missing), duplicates: float64(got.duplicate)}
+	r := reading{
+		"drain_ratio": last / first, "first_per_s": first, "last_per_s": last, lost: float64(got.missing), duplicates: float64(got.duplicate),
+	}
+	if faster := c.first() / c.last(); faster > 0 && !math.IsInf(faster, 0) {
+		r["receiver_ratio"], r["even_ratio"] = faster, last/first/faster
+	}
 	values, err := s.program.scrape(ctx)
 	if err != nil {
 		return nil, err
@@ -59,6 +68,37 @@ func (s *system) backlog(ctx context.Context, b *bench, dialect string) (reading
 	}
 	return r, nil
 }
+
+// costs is what the receiver's own CPU time was at the ends of the first and of the last tenth of what comes. The receiver does the same for
+// each call, so this says how fast the machine was in these two moments, which are a minute apart.
+type costs struct {
+	pairs int
+	at    []sample
+}
+
+type sample struct {
+	pairs int
+	cpu   time.Duration
+}
+
+// note keeps a sample and reports whether all has come.
+func (c *costs) note(pairs int, cpu time.Duration) (all bool) {
+	c.at = append(c.at, sample{pairs, cpu})
+	return pairs >= c.pairs
+}
+
+// each is the CPU time of a call between two numbers of them.
+func (c *costs) each(from, to int) float64 {
+	reached := func(n int) sample {
+		i, _ := slices.BinarySearchFunc(c.at, n, func(s sample, n int) int { return cmp.Compare(s.pairs, n) })
+		return c.at[min(i, len(c.at)-1)]
+	}
+	a, b := reached(from), reached(to)
+	return float64(b.cpu-a.cpu) / float64(max(b.pairs-a.pairs, 1))
+}
+
+func (c *costs) first() float64 { return c.each(1, c.pairs/10) }
+func (c *costs) last() float64  { return c.each(c.pairs-c.pairs/10, c.pairs) }
 
 // queue stores events that each subscription has pending, as if they had been accepted while nobody could send.
 func (f *filler) queue(ctx context.Context, url string, events, lanes int) error {

@@ -76,6 +76,7 @@ func scenarios() []scenario {
 		}},
 		{"backlog", oneDatabase, measureBacklog, []row{
 			{key: "drain_ratio", title: "1,000,000 pending: drain rate of the last tenth ÷ the first", goal: atLeast(0.8, 0.8), beside: firstTenth},
+			{key: "even_ratio", title: "the same ÷ how much faster the receiver was, in calls per second of its own CPU time", beside: receiverRatio},
 			{key: "claim_p99_ms", title: "1,000,000 pending: p99 of a claim", unit: "ms", goal: atMost(50, 50)},
 		}},
 		{"index", noDatabase, measureIndex, []row{

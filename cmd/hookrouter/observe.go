@@ -85,10 +85,10 @@ func (q observedQueue) CancelStopped(ctx context.Context, now time.Time, limit i
 	return n, err
 }
 
-func (q observedQueue) Backlog(ctx context.Context, now time.Time, limit int) (due, coming []models.ID, err error) {
-	due, coming, err = q.Queue.Backlog(ctx, now, limit)
+func (q observedQueue) Backlog(ctx context.Context, now time.Time, limit int) ([]models.Backlog, error) {
+	backlogs, err := q.Queue.Backlog(ctx, now, limit)
 	q.m.Failed(metrics.OperationSweep, err)
-	return due, coming, err
+	return backlogs, err
 }
 
 func (q observedQueue) Claim(ctx context.Context, owner int64, now time.Time, wants []models.Want) ([]models.Job, error) {

@@ -75,6 +75,8 @@ func queueTests() []exercise {
 		{"hostile texts of a receiver are stored", exerciseHostileTexts},
 		{"a large batch of results, some fenced", exerciseLargeRecord},
 		{"released deliveries wait again", exerciseRelease},
+		{"a claim looks from where it is told to", exerciseClaimFrom},
+		{"what was claimed and can't be read is given back", exerciseUnclaimed},
 		{"the backlog lists lanes that are due", exerciseBacklog},
 		{"the backlog goes round", exerciseBacklogTurns},
 	}
@@ -369,12 +371,68 @@ func exerciseRelease(w *world) {
 	require.Equal(w, jobs[0].Delivery.ID, again[0].Delivery.ID)
 }
 
+func exerciseClaimFrom(w *world) {
+	one, two, owner := w.subscribe(), w.subscribe(), w.register("a")
+	begun := w.clock.Now()
+	var saved []*models.Accepted
+	for range 3 {
+		a := w.event(one, two)
+		w.save(a)
+		saved = append(saved, a)
+		w.clock.Advance(time.Second)
+	}
+	backlogs, err := w.Backlog(w.Context(), w.clock.Now(), 10)
+	require.NoError(w, err)
+	require.Len(w, backlogs, 2)
+	for _, b := range backlogs {
+		require.WithinDuration(w, begun, b.Since, 0, "the first is due then")
+	}
+	jobs := w.claim(owner, models.Want{SubscriptionID: one.ID, Limit: 2, From: begun.Add(time.Second)}, models.Want{SubscriptionID: two.ID, Limit: 1})
+	got := map[models.ID]bool{}
+	for i := range jobs {
+		got[jobs[i].Delivery.ID] = true
+	}
+	want := map[models.ID]bool{saved[1].Deliveries[0].ID: true, saved[2].Deliveries[0].ID: true, saved[0].Deliveries[1].ID: true}
+	require.Equal(w, want, got, "from that moment on, itself included, and each subscription from its own")
+	require.Empty(w, w.claim(owner, models.Want{SubscriptionID: one.ID, Limit: 2, From: begun.Add(time.Second)}))
+	require.Len(w, w.claim(owner, models.Want{SubscriptionID: one.ID, Limit: 2}), 1, "nothing was lost")
+}
+
+func exerciseUnclaimed(w *world) {
+	sub, owner := w.subscribe(), w.register("a")
+	good, bad := w.event(sub), w.event(sub)
+	bad.Deliveries[0].SubscriptionVersion = 99 // there is none
+	w.save(good, bad)
+	wants := []models.Want{{SubscriptionID: sub.ID, Limit: 10}}
+	before := w.ledger()
+	now := w.clock.Advance(time.Minute)
+	for range 2 {
+		_, err := w.Claim(w.Context(), owner, now, wants)
+		require.Error(w, err)
+		for _, a := range []*models.Accepted{good, bad} {
+			got := w.delivery(a.Deliveries[0].ID)
+			require.Equal(w, models.StatusPending, got.Status)
+			require.Equal(w, a.Deliveries[0].DueAt, got.DueAt, "it keeps its place")
+			require.Zero(w, got.Owner)
+		}
+		require.Equal(w, before, w.ledger())
+	}
+}
+
 func exerciseBacklog(w *world) {
 	one, two, three, four := w.subscribe(), w.subscribe(), w.subscribe(), w.subscribe()
 	owner := w.register("a")
-	backlog := func(wantComing ...models.ID) []models.ID {
-		due, coming, err := w.Backlog(w.Context(), w.clock.Now(), 10)
+	backlog := func(wantComing ...models.ID) (due []models.ID) {
+		found, err := w.Backlog(w.Context(), w.clock.Now(), 10)
 		require.NoError(w, err)
+		var coming []models.ID
+		for _, b := range found {
+			if b.Since.After(w.clock.Now()) {
+				coming = append(coming, b.SubscriptionID)
+			} else {
+				due = append(due, b.SubscriptionID)
+			}
+		}
 		require.Equal(w, wantComing, coming)
 		return due
 	}
@@ -407,11 +465,11 @@ func exerciseBacklogTurns(w *world) {
 	w.save(w.event(subs...))
 	seen := map[models.ID]int{}
 	for range 5 {
-		ids, _, err := w.Backlog(w.Context(), w.clock.Now(), 2)
+		backlogs, err := w.Backlog(w.Context(), w.clock.Now(), 2)
 		require.NoError(w, err)
-		require.Len(w, ids, 2)
-		for _, id := range ids {
-			seen[id]++
+		require.Len(w, backlogs, 2)
+		for _, b := range backlogs {
+			seen[b.SubscriptionID]++
 		}
 	}
 	require.Len(w, seen, 5)
