@@ -34,7 +34,7 @@ type Queue interface {
 	Backlog(ctx context.Context, now time.Time, limit int) ([]models.Backlog, error)
 
 	// Claim makes queued deliveries the owner's that are due, or will be within models.ClaimAhead, the oldest due first within a
-	// subscription. Code fenced: the owner is dead.
+	// subscription, from each want's From on. Code fenced: the owner is dead.
 	Claim(ctx context.Context, owner int64, now time.Time, wants []models.Want) ([]models.Job, error)
 	// Record stores results in one transaction and returns the ids of those that were no longer ours; they leave no trace.
 	Record(ctx context.Context, results []models.Result) (fenced []models.ID, err error)

@@ -15,7 +15,7 @@ import (
 )
 
 // Claim makes queued deliveries this owner's that are due, or will be within [models.ClaimAhead]: for each want up to its limit, oldest
-// due first. They are delivering from then
+// due first, from the moment on that it gives. They are delivering from then
 // on and no other claim gets them. Where another claim is at the same rows, they are passed over rather than waited for. The jobs
 // are complete, and ordered by subscription and due time.
 //

@@ -44,7 +44,7 @@ func (s *system) backlog(ctx context.Context, b *bench, dialect string) (reading
 		return nil, err
 	}
 	c := &costs{pairs: b.sizes.queued * b.sizes.lanes}
-	err = until(ctx, backlogDrain, 10*time.Millisecond, func() bool { return c.note(int(s.in.pairs.Load()), ownCPU()) })
+	err = until(ctx, backlogDrain, soon, func() bool { return c.note(int(s.in.pairs.Load()), ownCPU()) })
 	if err != nil {
 		return nil, err
 	}
