@@ -35,7 +35,8 @@ func entityOf(i int) string { return "entity-" + strconv.Itoa(i) }
 // load is what publishing came to.
 type load struct {
 	accepted int
-	was      []bool // accepted, by number from the stream's first
+	was      []bool          // accepted, by number from the stream's first
+	late     []time.Duration // by the same number: how long after it was due an event was sent
 	refused  int
 	start    time.Time
 	took     time.Duration
@@ -49,7 +50,7 @@ func publish(ctx context.Context, p *program, s stream) (load, error) {
 	defer client.CloseIdleConnections()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	l := load{start: time.Now(), was: make([]bool, s.events)}
+	l := load{start: time.Now(), was: make([]bool, s.events), late: make([]time.Duration, s.events)}
 	padding := strings.Repeat("x", s.payload)
 	due := s.schedule(ctx, l.start)
 	var mu sync.Mutex
@@ -61,7 +62,9 @@ func publish(ctx context.Context, p *program, s stream) (load, error) {
 			refused := 0
 			for i := range due {
 				at := s.due(i, l.start)
-				err := p.publish(ctx, client, s.event(i, at, padding))
+				body := s.event(i, at, padding)
+				l.late[i] = time.Since(at)
+				err := p.publish(ctx, client, body)
 				if err == nil {
 					l.was[i] = true
 					answers = append(answers, time.Since(at))

@@ -49,6 +49,7 @@ type yardmark string
 const (
 	barePosts      yardmark = "bare_posts_per_s"
 	bareDelay      yardmark = "bare_p50_ms"
+	syncedDelay    yardmark = "synced_p99_ms"
 	eventsWithout  yardmark = "events_without"
 	healthyWithout yardmark = "p99_without_ms"
 	callsWith      yardmark = "calls_with_per_s"
@@ -63,6 +64,8 @@ func (y yardmark) unit() string {
 		return "posts/s of a bare client to a bare server"
 	case bareDelay:
 		return "ms from a bare client to a bare server"
+	case syncedDelay:
+		return "ms where the server is bare but for a sync of each to the disk"
 	case eventsWithout:
 		return "events/s without"
 	case healthyWithout:

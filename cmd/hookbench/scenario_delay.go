@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -13,7 +14,11 @@ const pace = 300
 func measureDelay(ctx context.Context, b *bench, dialect string) (reading, error) {
 	events := b.sizes.paced
 	paced := stream{events: events, publishers: b.sizes.publishers, rate: pace, payload: payload}
-	bare, err := delayYardstick(ctx, paced)
+	bare, err := new(bareServer).delayYardstick(ctx, paced)
+	if err != nil {
+		return nil, err
+	}
+	synced, err := b.diskYardstick(ctx, paced)
 	if err != nil {
 		return nil, err
 	}
@@ -22,7 +27,25 @@ func measureDelay(ctx context.Context, b *bench, dialect string) (reading, error
 		return nil, err
 	}
 	t, err := s.tryWarm(ctx, paced)
+	if err != nil {
+		return nil, errors.Join(err, s.close(ctx))
+	}
 	r := t.reading()
-	r[string(bareDelay)] = float64(bare) / float64(time.Millisecond)
-	return r, errors.Join(err, s.close(ctx))
+	r[string(bareDelay)] = quantiles(bare)["p50"]
+	r["synced_p50_ms"], r[string(syncedDelay)] = quantiles(synced)["p50"], quantiles(synced)["p99"]
+	r["sent_p50_ms"] = quantiles(t.sinceSent(s.in))["p50"]
+	return r, s.close(ctx)
+}
+
+// sinceSent lists, sorted, how long after it was sent each event of a stream arrived. A publisher sleeps until an event is due, and wakes up to
+// a millisecond late, because that is what the Go runtime counts sleep in while it has nothing else to do.
+func (t trial) sinceSent(in *receiver) []time.Duration {
+	var list []time.Duration
+	for _, a := range in.arrived() {
+		if n := a.event - t.stream.from; n >= 0 && n < len(t.load.late) {
+			list = append(list, a.delay-t.load.late[n])
+		}
+	}
+	slices.Sort(list)
+	return list
 }

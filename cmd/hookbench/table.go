@@ -47,7 +47,8 @@ func scenarios() []scenario {
 		}},
 		{"delay", eachDatabase, measureDelay, []row{
 			{key: "p50_ms", title: "publish to arrival at 300 events/s, p50", unit: "ms", goal: atMost(1.5, 1.5), beside: bareDelay},
-			{key: "p99_ms", title: "publish to arrival at 300 events/s, p99", unit: "ms", goal: atMost(8, 8)},
+			{key: "sent_p50_ms", title: "the same from when the publisher, late by its timer, sent it", unit: "ms"},
+			{key: "p99_ms", title: "publish to arrival at 300 events/s, p99", unit: "ms", goal: atMost(8, 8), beside: syncedDelay},
 		}},
 		{"strangers", eachDatabase, measureStrangers, []row{
 			{key: "events_ratio", title: "events per second with 10,000 strangers ÷ without", goal: atLeast(unchangedLow, unchangedLow), beside: eventsWithout},

@@ -8,6 +8,10 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -59,14 +63,40 @@ func yardstick(ctx context.Context, concurrency int, span time.Duration) (float6
 	return float64(posts.Load()) / time.Since(start).Seconds(), nil
 }
 
-// delayYardstick is how long events take from when each is due to a bare server, where a bare client posts them on the stream's schedule: one
-// hop, of which the router needs two. Half of them take longer.
-func delayYardstick(ctx context.Context, s stream) (median time.Duration, err error) {
-	in, err := newReceiver(ctx, s.events, 1)
-	if err != nil {
-		return 0, err
+// bareServer takes posts and notes when each has come. It is as fast as an answer can be, or, where it has a file, as one can be that says that
+// what was posted is on the disk.
+type bareServer struct {
+	file *os.File // nil for none
+
+	mu     sync.Mutex
+	delays []time.Duration // since each was due
+	failed error
+}
+
+func (b *bareServer) ServeHTTP(_ http.ResponseWriter, r *http.Request) {
+	now := time.Now()
+	body, err := io.ReadAll(r.Body)
+	due, err2 := strconv.ParseInt(text(body, `"due":"`), 10, 64)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.file != nil {
+		_, err3 := b.file.Write(body)
+		err = errors.Join(err, err3, b.file.Sync())
+		now = time.Now()
 	}
-	defer in.close()
+	b.failed = errors.Join(b.failed, err, err2)
+	b.delays = append(b.delays, now.Sub(time.Unix(0, due)))
+}
+
+// delayYardstick posts a stream on its schedule and lists, sorted, how long after each was due it had come: one hop, of which the router needs two.
+func (b *bareServer) delayYardstick(ctx context.Context, s stream) ([]time.Duration, error) {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	server := &http.Server{ReadHeaderTimeout: time.Minute, Handler: b}
+	go func() { _ = server.Serve(listener) }()
+	defer server.Close()
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: s.publishers, DisableCompression: true}}
 	defer client.CloseIdleConnections()
 	start, padding := time.Now(), strings.Repeat("x", s.payload)
@@ -75,14 +105,27 @@ func delayYardstick(ctx context.Context, s stream) (median time.Duration, err er
 	for range s.publishers {
 		workers.Go(func() {
 			for i := range due {
-				_ = post(ctx, client, in.url+"/0", "", http.StatusOK, s.event(i, s.due(i, start), padding)) // what does not arrive is seen below
+				// What does not arrive is seen below.
+				_ = post(ctx, client, "http://"+listener.Addr().String(), "", http.StatusOK, s.event(i, s.due(i, start), padding))
 			}
 		})
 	}
 	workers.Wait()
-	delays := in.summary(0, s.events, func(int, int) bool { return true }).delays
-	if len(delays) < s.events {
-		return 0, fmt.Errorf("of %d posts of a bare client %d arrived", s.events, len(delays))
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.failed != nil || len(b.delays) < s.events {
+		return nil, errors.Join(b.failed, fmt.Errorf("of %d posts of a bare client %d arrived", s.events, len(b.delays)))
 	}
-	return delays[len(delays)/2], nil
+	slices.Sort(b.delays)
+	return b.delays, nil
+}
+
+// diskYardstick is the same with a server that syncs what it gets to the disk that the databases are on.
+func (b *bench) diskYardstick(ctx context.Context, s stream) (delays []time.Duration, err error) {
+	file, err := os.Create(filepath.Join(b.folder, "yardstick"))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, file.Close(), os.Remove(file.Name())) }()
+	return (&bareServer{file: file}).delayYardstick(ctx, s)
 }
