@@ -62,8 +62,15 @@ func short() sizes {
 	}
 }
 
-// newBench builds the program where none was named, and starts a Postgres server where one is needed.
-func newBench(ctx context.Context, o tableOptions) (*bench, error) {
+// benchOptions say what is there before anything is measured.
+type benchOptions struct {
+	binary   string // the program; "" builds it
+	postgres bool   // a server of it
+	short    bool   // short sizes
+}
+
+// newBench makes what is needed. Whoever gets one closes it.
+func newBench(ctx context.Context, o benchOptions) (*bench, error) {
 	folder, err := os.MkdirTemp("", "hookbench-")
 	if err != nil {
 		return nil, err
@@ -78,19 +85,15 @@ func newBench(ctx context.Context, o tableOptions) (*bench, error) {
 	return b, nil
 }
 
-func (b *bench) prepare(ctx context.Context, o tableOptions) error {
+func (b *bench) prepare(ctx context.Context, o benchOptions) error {
 	if b.binary == "" {
 		b.binary = filepath.Join(b.folder, "hookrouter")
 		if err := build(ctx, b.binary); err != nil {
 			return err
 		}
 	}
-	for _, s := range o.scenarios {
-		for _, dialect := range s.runsOn(o.databases) {
-			if dialect == postgres {
-				return b.startPostgres(ctx)
-			}
-		}
+	if o.postgres {
+		return b.startPostgres(ctx)
 	}
 	return nil
 }

@@ -31,7 +31,9 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer) error
 		return tableCommand(ctx, args, stdout, stderr)
 	case "run":
 		return runCommand(ctx, args, stdout, stderr)
+	case "compare":
+		return compareCommand(ctx, args, stdout, stderr)
 	default:
-		return fmt.Errorf("%q is neither table nor run", name)
+		return fmt.Errorf("%q is neither table, run nor compare", name)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -144,6 +145,35 @@ func TestRunMeasuresTheRealProgram(t *testing.T) {
 	require.Contains(t, out.String(), "missing 0, duplicates 0")
 }
 
+// TestCompareTakesTurns compares the program with itself: what is counted is the same on both sides.
+func TestCompareTakesTurns(t *testing.T) {
+	t.Parallel()
+	binary, err := builtBinary()
+	require.NoError(t, err)
+	var out, progress bytes.Buffer
+	args := []string{"compare", "-old", binary, "-binary", binary, "-database", "sqlite", "-events", "20", "-blocks", "2", "-fanout", "2", "-rate", "0", "-concurrency", "1"}
+	require.NoError(t, command(t.Context(), args, &out, &progress))
+	require.Contains(t, out.String(), "2 blocks of 20 events each, in turn, sqlite, fan-out 2")
+	require.Contains(t, out.String(), "Lost 0, delivered twice 0, refused 0.")
+	require.Regexp(t, `(?m)^\| events per second \| [0-9,.]+ \| [0-9,.]+ \| [0-9.]+ \| [0-9.]+ to [0-9.]+ \|$`, out.String())
+	require.Equal(t, []string{"new", "old", "old", "new", "new", "old"}, regexp.MustCompile("old|new").FindAllString(progress.String(), -1), "neither always goes first")
+}
+
+func TestComparisonIsThatOfNeighbors(t *testing.T) {
+	t.Parallel()
+	c := comparison{
+		old: []reading{{"p50_ms": 1, "cpu_per_1000": 0.1}, {"p50_ms": 10, "cpu_per_1000": 0.1}, {"p50_ms": 2, "cpu_per_1000": 0.1}},
+		new: []reading{{"p50_ms": 2, "cpu_per_1000": 0.2}, {"p50_ms": 20, "cpu_per_1000": 0.05}, {"p50_ms": 1, "cpu_per_1000": 0.1}},
+	}
+	var out bytes.Buffer
+	require.NoError(t, c.markdown(&out))
+	require.Equal(t, `| measure | old | new | new ÷ old | half of the blocks |
+|---|---|---|---|---|
+| publish to arrival, p50 | 2 ms | 2 ms | 2.000 | 0.50 to 2.00 |
+| CPU-seconds per 1,000 deliveries | 0.100 | 0.100 | 1.000 | 0.50 to 2.00 |
+`, out.String())
+}
+
 func TestRefusesNonsense(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{
@@ -157,6 +187,10 @@ func TestRefusesNonsense(t *testing.T) {
 		{"run", "-fanout", "-1"},
 		{"run", "-rate", "-1"},
 		{"run", "extra"},
+		{"compare"},
+		{"compare", "-old", "x", "-blocks", "0"},
+		{"compare", "-old", "x", "-database", "both"},
+		{"compare", "-old", "x", "extra"},
 	} {
 		require.Error(t, command(t.Context(), args, io.Discard, io.Discard), fmt.Sprint(args))
 	}

@@ -164,6 +164,11 @@ func (s scenario) runsOn(asked []string) []string {
 	}
 }
 
+// measures reports whether something is measured on a database.
+func (o tableOptions) measures(dialect string) bool {
+	return slices.ContainsFunc(o.scenarios, func(s scenario) bool { return slices.Contains(s.runsOn(o.databases), dialect) })
+}
+
 func tableCommand(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	o, err := parseTable(args, stderr)
 	if err != nil {
@@ -190,7 +195,7 @@ func tableCommand(ctx context.Context, args []string, stdout, stderr io.Writer) 
 
 // fillSheet measures in rounds, so that the runs of one figure lie apart: a machine that is slow for a minute does not decide it.
 func fillSheet(ctx context.Context, o tableOptions, stderr io.Writer) (*sheet, error) {
-	b, err := newBench(ctx, o)
+	b, err := newBench(ctx, benchOptions{binary: o.binary, postgres: o.measures(postgres), short: o.short})
 	if err != nil {
 		return nil, err
 	}

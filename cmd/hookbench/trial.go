@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -19,6 +20,7 @@ type setup struct {
 	settings    []string
 	subscribers map[string]any // what the subscriptions have beyond the ordinary
 	content     *content       // of the database; nil is none
+	binary      string         // the program; "" is the bench's
 }
 
 // system is a program on a database of its own, with a receiver.
@@ -45,7 +47,7 @@ func (s *system) start(ctx context.Context, b *bench, dialect string, o setup) e
 	if s.database, err = b.newDatabase(ctx, dialect, o.content); err != nil {
 		return err
 	}
-	if s.program, err = newProgram(ctx, b.binary, s.database.url, o.settings...); err != nil {
+	if s.program, err = newProgram(ctx, cmp.Or(o.binary, b.binary), s.database.url, o.settings...); err != nil {
 		return err
 	}
 	if err := s.program.makeKey(ctx, organization); err != nil {
