@@ -42,11 +42,19 @@ type fakeQueue struct {
 	lose func(op string) error
 	// slow, where set, is how long a Record takes.
 	slow time.Duration
+	// looks counts the looks at the backlog, of all instances.
+	looks int
 }
 
 type row struct {
 	d     models.Delivery
 	event *models.Event
+	waits int // how many looks there had been when it began to wait
+}
+
+// wait puts a row in the queue, at a place that may be anywhere.
+func (q *fakeQueue) wait(r *row, status models.DeliveryStatus, due time.Time) {
+	r.d.Status, r.d.Owner, r.d.DueAt, r.waits = status, 0, due, q.looks
 }
 
 func newFakeQueue(subs *fakeDirectory) *fakeQueue {
@@ -154,7 +162,7 @@ func (q *fakeQueue) TakeOver(_ context.Context, self int64, now time.Time, silen
 	n := 0
 	for _, r := range q.rows {
 		if n < limit && r.d.Status == models.StatusDelivering && q.dead[r.d.Owner] {
-			r.d.Status, r.d.Owner, r.d.DueAt = models.StatusPending, 0, now
+			q.wait(r, models.StatusPending, r.d.DueAt) // it keeps its place
 			n++
 		}
 	}
@@ -187,6 +195,7 @@ func (q *fakeQueue) Backlog(_ context.Context, now time.Time, limit int) ([]mode
 		return nil, err
 	}
 	defer end()
+	q.looks++
 	since := map[models.ID]time.Time{}
 	for _, r := range q.rows {
 		first, known := since[r.d.SubscriptionID]
@@ -251,7 +260,11 @@ func (q *fakeQueue) Record(_ context.Context, results []models.Result) ([]models
 			fenced = append(fenced, res.Delivery.ID)
 			continue
 		}
-		r.d.Status, r.d.DueAt, r.d.Owed, r.d.Reason, r.d.Owner = res.Status, res.DueAt, res.Owed, res.Reason, 0
+		q.wait(r, res.Status, res.DueAt)
+		r.d.Owed, r.d.Reason, r.d.Back = res.Owed, res.Reason, nil
+		if res.Uncounted {
+			r.d.Uncounted++
+		}
 		if res.Attempt != nil {
 			r.d.Attempts = res.Attempt.Number
 			q.attempts[r.d.ID] = append(q.attempts[r.d.ID], *res.Attempt)
@@ -271,7 +284,7 @@ func (q *fakeQueue) Release(_ context.Context, owner int64, ids []models.ID, now
 	defer end()
 	for _, id := range ids {
 		if r, ok := q.rows[id]; ok && r.d.Status == models.StatusDelivering && r.d.Owner == owner {
-			r.d.Status, r.d.Owner, r.d.DueAt = models.StatusPending, 0, now
+			q.wait(r, models.StatusPending, r.d.DueAt) // it keeps its place
 		}
 	}
 	return nil
@@ -456,7 +469,7 @@ func (w *world) publish(s *models.Subscription, n int) (direct int) {
 		} else {
 			overflow = append(overflow, s.ID)
 		}
-		w.queue.with(func() { w.queue.rows[j.Delivery.ID] = &row{d: j.Delivery, event: j.Event} })
+		w.queue.with(func() { w.queue.rows[j.Delivery.ID] = &row{d: j.Delivery, event: j.Event, waits: w.queue.looks} })
 	}
 	w.d.Deliver(jobs)
 	if len(overflow) > 0 {

@@ -55,7 +55,8 @@ type lane struct {
 	// behind says that it holds more than the lane could take. Nothing is reserved until a claim finds no more, so that older ones go
 	// first. It is not the same as backlog: what arrives while a claim is under way must not keep the lane behind for ever.
 	behind bool
-	// from is where claims begin to look: nothing in the database is due before, as far as this instance knows. Zero is not known.
+	// from is where claims begin to look: nothing in the database is due before, as far as this instance knows. Zero is not known. What comes in
+	// before it unheard of, such as a result that was stored late, is found by the next look.
 	// Postgres keeps what was claimed in its index until the next vacuum, and a claim that began at the front would walk past all of it.
 	from   time.Time
 	listed bool // stands in the board's list of lanes with a backlog

@@ -88,7 +88,8 @@ func (s *Store) jobs(db *gorm.DB, rows []deliveryRow) (jobs []models.Job, lost [
 		d := &rows[i]
 		event := events[eventPlace{models.ID(d.OrganizationID), models.ID(d.EventRef)}]
 		key := state{models.ID(d.SubscriptionID), d.SubscriptionVersion}
-		if event == nil || current[key.id] == nil {
+		// Data may be removed between the claim and this, and the delivery canceled with it: nothing is sent then.
+		if event == nil || len(event.Data) == 0 || current[key.id] == nil {
 			lost = append(lost, *d)
 			continue
 		}
@@ -122,7 +123,7 @@ func (s *Store) eventsOf(db *gorm.DB, rows []deliveryRow) (map[eventPlace]*model
 	return events, err
 }
 
-// giveUp ends deliveries whose event or subscription is no longer there, unless they have gone with it or to another owner. Failure
+// giveUp ends deliveries whose event, its data or subscription is no longer there, unless they have ended or gone with it or to another owner. Failure
 // policy: they fail and are logged, because an error would come back at every claim and hold up the lanes of others.
 func (s *Store) giveUp(tx *gorm.DB, lost []deliveryRow) error {
 	var moved entries
