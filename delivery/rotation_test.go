@@ -50,3 +50,36 @@ func TestTheClockRotates(t *testing.T) {
 		}
 	}
 }
+
+// What a call took back signs nothing from then on: neither the next secret before its activation, nor the previous one after it.
+func TestWhatWasTakenBackSignsNothing(t *testing.T) {
+	t.Parallel()
+	const next = "n3xtn3xtn3xtn3xtn3xtn3xtn3xtn3xt"
+	began := time.Unix(1767349260, 0)
+	now := began
+	receiver := deliverytest.NewReceiver(t)
+	s := newSender(t, func(o *SenderOptions) { o.Now = func() time.Time { return now } })
+	waiting := changed(testJob(t, receiver.URL), func(s *models.Subscription) {
+		require.NoError(t, s.Rotate(models.NewSecret(next), time.Hour, began))
+	})
+	activated := changed(waiting, func(s *models.Subscription) { require.NoError(t, s.Activate(began)) })
+	for i, c := range []struct {
+		job        models.Job
+		after      time.Duration
+		generation int
+		secret     string
+	}{
+		{changed(waiting, func(s *models.Subscription) { require.NoError(t, s.CancelRotation(began)) }), 0, 0, testSecret},
+		{changed(waiting, func(s *models.Subscription) { require.NoError(t, s.CancelRotation(began)) }), time.Hour, 0, testSecret},
+		{changed(activated, func(s *models.Subscription) { require.NoError(t, s.FinishRotation(began)) }), 0, 1, next},
+	} {
+		now = began.Add(c.after)
+		a := s.Send(t.Context(), c.job)
+		require.True(t, a.Success, a.Detail)
+		require.Equal(t, c.generation, a.SecretGeneration)
+		arrived := receiver.Journal()[i]
+		require.Equal(t, signing.Sign(c.secret, arrived.Body), arrived.Header.Get(signing.SignatureHeader))
+		require.Empty(t, arrived.Header.Get(signing.NextSignatureHeader))
+		require.Empty(t, arrived.Header.Get(signing.PreviousSignatureHeader))
+	}
+}

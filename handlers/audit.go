@@ -19,6 +19,8 @@ type AuditLog interface {
 	BeginAudit(ctx context.Context, e models.AuditEntry) error
 	// FinishAudit says how it ended, and to what it was done.
 	FinishAudit(ctx context.Context, e models.AuditEntry) error
+	// WithdrawAudit removes the entry of an action that changed nothing.
+	WithdrawAudit(ctx context.Context, id models.ID) error
 	Audit(ctx context.Context, q models.AuditQuery) ([]models.AuditEntry, error)
 }
 
@@ -71,6 +73,13 @@ func Looks(c *gin.Context) {
 	}
 }
 
+// idle is the name under which a call keeps that it changed nothing.
+const idle = "hookrouter.idle"
+
+// changedNothing says that what a call asked for is there already. Its entry is withdrawn: clients that send again and again what they want to be
+// there would bury what somebody did.
+func changedNothing(c *gin.Context) { c.Set(idle, true) }
+
 // audited runs an action between its entry in the audit log and how it ended.
 func (a *api) audited(c *gin.Context, action string, actor models.Actor, org models.ID, act func() error) error {
 	if err := a.enter(c, action, actor, org); err != nil {
@@ -109,7 +118,11 @@ func (a *api) ended(c *gin.Context, err error) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Request.Context()), finishTime)
 	defer cancel()
-	if failed := a.Store.FinishAudit(ctx, *e); failed != nil {
+	finish := func() error { return a.Store.FinishAudit(ctx, *e) }
+	if e.Outcome == models.AuditDone && c.GetBool(idle) {
+		finish = func() error { return a.Store.WithdrawAudit(ctx, e.ID) }
+	}
+	if failed := finish(); failed != nil {
 		a.Logger.LogAttrs(ctx, slog.LevelWarn, "audit.unfinished", slog.String("request_id", e.RequestID), slog.String("action", e.Action),
 			slog.Any("error", failed))
 	}

@@ -10,6 +10,8 @@ var actions = map[string]string{
 	http.MethodDelete + " /v3/webhooks/:webhook":               "webhook.delete",
 	http.MethodPost + " /v3/webhooks/:webhook/rotate_secret":   "webhook.rotate_secret",
 	http.MethodPost + " /v3/webhooks/:webhook/activate_secret": "webhook.activate_secret",
+	http.MethodPost + " /v3/webhooks/:webhook/cancel_rotation": "webhook.cancel_rotation",
+	http.MethodPost + " /v3/webhooks/:webhook/finish_rotation": "webhook.finish_rotation", // which the program does too, when the time has come
 	http.MethodPost + " /v3/webhooks/:webhook/revert":          "webhook.revert",
 	http.MethodPost + " /v3/webhooks/:webhook/suspend":         "webhook.suspend",
 	http.MethodPost + " /v3/webhooks/:webhook/resume":          "webhook.resume",

@@ -32,6 +32,13 @@ func (m *memory) FinishAudit(_ context.Context, e models.AuditEntry) error {
 	return nil
 }
 
+func (m *memory) WithdrawAudit(_ context.Context, id models.ID) error {
+	leave, err := m.enter()
+	defer leave()
+	m.audit = slices.DeleteFunc(m.audit, func(e models.AuditEntry) bool { return err == nil && e.ID == id })
+	return err
+}
+
 func (m *memory) Audit(_ context.Context, q models.AuditQuery) ([]models.AuditEntry, error) {
 	leave, err := m.enter()
 	defer leave()

@@ -242,6 +242,9 @@ func (m *memory) UpdateSubscription(_ context.Context, org, id, by models.ID, no
 	if err := change(&c); err != nil {
 		return nil, err
 	}
+	if c.Same(m.subscriptions[i]) {
+		return &c, nil
+	}
 	if err := m.checkWorkspaces(&c); err != nil {
 		return nil, err
 	}

@@ -40,6 +40,8 @@ func (a *api) routes() []route {
 		{http.MethodDelete, "/v3/webhooks/:webhook", manage, anyEnvironment, a.deleteWebhook},
 		{http.MethodPost, "/v3/webhooks/:webhook/rotate_secret", manage, anyEnvironment, a.rotateSecret},
 		{http.MethodPost, "/v3/webhooks/:webhook/activate_secret", manage, anyEnvironment, a.activateSecret},
+		{http.MethodPost, "/v3/webhooks/:webhook/cancel_rotation", manage, anyEnvironment, a.cancelRotation},
+		{http.MethodPost, "/v3/webhooks/:webhook/finish_rotation", manage, anyEnvironment, a.finishRotation},
 		{http.MethodGet, "/v3/webhooks/:webhook/secrets", read, anyEnvironment, a.listSecrets},
 		{http.MethodPost, "/v3/webhooks/dry_run", manage, anyEnvironment, a.dryRun},
 		{http.MethodGet, "/v3/webhooks/:webhook/versions", read, anyEnvironment, a.listVersions},

@@ -217,22 +217,17 @@ func (a *api) revertWebhook(c *gin.Context, key *models.APIKey) error {
 		return err
 	}
 	now := a.Now().UTC()
-	s, err := a.Store.UpdateSubscription(c.Request.Context(), key.OrganizationID, id, key.ID, now,
-		func(s *models.Subscription) error {
-			if !sees(key, s.Sandbox) {
-				return noSuch("webhook")
-			}
-			in.kept = keptSecrets(s)
-			if wrong := a.rules.check(in, nil, nil); wrong != nil {
-				return models.Invalid(wrong...)
-			}
-			in.write(s)
-			return a.writeSecret(s, in, now)
-		})
+	s, err := a.changeNamed(c, key, id, now, func(s *models.Subscription) error {
+		in.kept = keptSecrets(s)
+		if wrong := a.rules.check(in, nil, nil); wrong != nil {
+			return models.Invalid(wrong...)
+		}
+		in.write(s)
+		return a.writeSecret(s, in, now)
+	})
 	if err != nil {
 		return err
 	}
-	a.refresh(c)
 	WriteJSON(c, http.StatusOK, a.showWebhook(s, key.Role))
 	return nil
 }

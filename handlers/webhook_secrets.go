@@ -114,11 +114,26 @@ func (a *api) rotateSecret(c *gin.Context, key *models.APIKey) error {
 
 // activateSecret makes the next secret the current one.
 func (a *api) activateSecret(c *gin.Context, key *models.APIKey) error {
+	return a.step(c, key, (*models.Subscription).Activate)
+}
+
+// cancelRotation takes the next secret back before it was activated.
+func (a *api) cancelRotation(c *gin.Context, key *models.APIKey) error {
+	return a.step(c, key, (*models.Subscription).CancelRotation)
+}
+
+// finishRotation ends the previous secret before its time.
+func (a *api) finishRotation(c *gin.Context, key *models.APIKey) error {
+	return a.step(c, key, (*models.Subscription).FinishRotation)
+}
+
+// step takes a rotation a step further and answers the secret that signs after it.
+func (a *api) step(c *gin.Context, key *models.APIKey, take func(*models.Subscription, time.Time) error) error {
 	if err := ReadNothing(c.Request); err != nil {
 		return err
 	}
 	now := a.Now().UTC()
-	s, err := a.changeWebhook(c, key, now, func(s *models.Subscription) error { return s.Activate(now) })
+	s, err := a.changeWebhook(c, key, now, func(s *models.Subscription) error { return take(s, now) })
 	if err != nil {
 		return err
 	}
@@ -161,16 +176,29 @@ func (a *api) changeWebhook(
 	if err != nil {
 		return nil, err
 	}
+	return a.changeNamed(c, key, id, now, edit)
+}
+
+// changeNamed is changeWebhook where the path was read before.
+func (a *api) changeNamed(
+	c *gin.Context, key *models.APIKey, id models.ID, now time.Time, edit func(*models.Subscription) error,
+) (*models.Subscription, error) {
+	version := 0
 	s, err := a.Store.UpdateSubscription(c.Request.Context(), key.OrganizationID, id, key.ID, now, func(s *models.Subscription) error {
 		if !sees(key, s.Sandbox) {
 			return noSuch("webhook")
 		}
+		version = s.Version
 		return edit(s)
 	})
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, err
+	case s.Version == version:
+		changedNothing(c)
+	default:
+		a.refresh(c)
 	}
-	a.refresh(c)
 	return s, nil
 }
 

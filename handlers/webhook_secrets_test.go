@@ -68,6 +68,45 @@ func TestRotationFromBeginToEnd(t *testing.T) {
 	require.Equal(t, "3 current, 2 previous", states(), "time alone activates it, a day later where the call does not say")
 }
 
+func TestARotationIsTakenBack(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	key := w.manager()
+	path := w.webhookPath(key, nil)
+	first := w.secret(path, key)
+	require.Contains(t, w.call("POST", path+"/cancel_rotation", key, "").is(409).json()["detail"], "no rotation")
+	w.call("POST", path+"/rotate_secret", key, object{"secret_key": chosenSecret}.with(nil)).is(200)
+	require.Contains(t, w.call("POST", path+"/finish_rotation", key, "").is(409).json()["detail"], "cancel_rotation")
+	require.Equal(t, map[string]any{"number": 1.0, "state": "current", "activates_at": nil, "ends_at": nil},
+		w.call("POST", path+"/cancel_rotation", key, "").is(200).json())
+	require.Len(t, w.call("GET", path+"/secrets", key, "").is(200).data(), 1)
+	require.Equal(t, first, w.secret(path, key))
+	require.Equal(t, models.Signing{Current: models.NewSecret(first)}, w.store.subscriptions[0].Signing(w.clock.Add(100*time.Hour)))
+	newest := w.call("GET", path+"/versions", key, "").is(200).data()[0]
+	require.Equal(t, 3.0, newest["version"])
+	require.NotNil(t, newest["changed_by"])
+	entry := w.store.audit[len(w.store.audit)-1]
+	require.Equal(t, []any{"webhook.cancel_rotation", models.AuditDone, models.ActorKey}, []any{entry.Action, entry.Outcome, entry.Actor.Kind})
+
+	next := w.call("POST", path+"/rotate_secret", key, "").is(200).json()
+	require.Equal(t, 3.0, next["number"], "the number of what was taken back is not given again")
+	w.clock = w.clock.Add(24 * time.Hour)
+	require.Contains(t, w.call("POST", path+"/cancel_rotation", key, "").is(409).json()["detail"], "finish_rotation", "time was faster")
+	require.Contains(t, w.call("POST", path+"/rotate_secret", key, "").is(409).json()["detail"], "finish_rotation")
+	require.Equal(t, 3.0, w.call("POST", path+"/finish_rotation", key, "").is(200).json()["number"])
+	require.Len(t, w.call("GET", path+"/secrets", key, "").is(200).data(), 1)
+	require.Equal(t, next["secret_key"], w.secret(path, key))
+	require.Equal(t, "webhook.finish_rotation", w.store.audit[len(w.store.audit)-1].Action)
+	require.Equal(t, []any{map[string]any{"field": "secret_key", "change": "changed"}}, w.call("GET", path+"/versions", key, "").is(200).data()[0]["changes"])
+	require.Contains(t, w.call("POST", path+"/finish_rotation", key, "").is(409).json()["detail"], "no previous secret")
+	w.call("POST", path+"/rotate_secret", key, "").is(200)
+	for _, other := range []string{w.key(w.other, models.RoleAdmin, models.Production), w.key(w.org, models.RoleManager, models.Sandbox)} {
+		w.call("POST", path+"/cancel_rotation", other, "").is(404)
+	}
+	w.call("POST", path+"/cancel_rotation", w.key(w.org, models.RoleReader, models.Production), "").is(403)
+	require.False(t, w.store.subscriptions[0].Rotation.IsZero())
+}
+
 func TestRotationAtOnce(t *testing.T) {
 	t.Parallel()
 	w := setup(t)

@@ -30,7 +30,7 @@ func TestSuspendAndResume(t *testing.T) {
 	w.call("POST", path+"/resume", key, "").is(200)
 	require.Len(t, notices, 2)
 
-	for _, call := range []string{"/suspend", "/resume", "/activate_secret"} {
+	for _, call := range []string{"/suspend", "/resume", "/activate_secret", "/cancel_rotation", "/finish_rotation"} {
 		require.Contains(t, w.call("POST", path+call, key, `{"until":"2026-05-05T00:00:00Z"}`).invalid(), "until", call)
 	}
 	require.Len(t, notices, 2)

@@ -33,3 +33,33 @@ func TestAChangeMadeForAnotherVersionIsRefused(t *testing.T) {
 	}
 	require.Equal(t, "third", w.call("GET", path, key, "").is(200).json()["description"])
 }
+
+// TestAChangeThatChangesNothingLeavesNoTrace sends what is there already, as clients do that send again what they want to be there.
+func TestAChangeThatChangesNothingLeavesNoTrace(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	key := w.manager()
+	s := w.call("POST", "/v3/webhooks", key, validWebhook.with(object{"headers": object{"A": "1", "B": "2"}})).is(201).json()
+	path := "/v3/webhooks/" + s["id"].(string)
+	revision, entries := w.store.revision, len(w.store.audit)
+	whole := object{}
+	for name := range validWebhook {
+		whole[name] = s[name]
+	}
+	for _, same := range []string{
+		`{}`, `{"version":1}`, `{"enabled":true,"secret_key":null}`, `{"secret_key":"` + s["secret_key"].(string) + `"}`,
+		`{"headers":{"B":"2","A":"1"}}`, whole.with(object{"version": 1}),
+	} {
+		require.Equal(t, s, w.call("PATCH", path, key, same).is(200).json(), same)
+	}
+	require.Equal(t, s, w.call("POST", path+"/revert", key, `{"version":1}`).is(200).json())
+	require.Len(t, w.call("GET", path+"/versions", key, "").is(200).data(), 1)
+	require.Equal(t, revision, w.store.revision)
+	require.Len(t, w.store.audit, entries)
+
+	w.call("PATCH", path, key, `{"version":2}`).is(409)
+	w.call("PATCH", path, key, `{"enabled":1}`).is(400)
+	require.Len(t, w.store.audit, entries+2, "a refusal is entered")
+	require.Equal(t, 2.0, w.call("PATCH", path, key, `{"version":1,"description":"other"}`).is(200).json()["version"])
+	require.Len(t, w.store.audit, entries+3)
+}

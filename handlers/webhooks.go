@@ -66,7 +66,8 @@ func (a *api) create(c *gin.Context, key *models.APIKey, in *webhookInput) (*mod
 }
 
 // updateWebhook changes what the body names and checks the result as a whole, inside the store's lock, so that two changes at the
-// same time can't add up to something that neither would have been allowed.
+// same time can't add up to something that neither would have been allowed. One that changes nothing is answered like any other and leaves no
+// trace.
 func (a *api) updateWebhook(c *gin.Context, key *models.APIKey) error {
 	id, err := PathID(c, "webhook")
 	if err != nil {
@@ -89,24 +90,19 @@ func (a *api) updateWebhook(c *gin.Context, key *models.APIKey) error {
 		return err
 	}
 	now := a.Now().UTC()
-	s, err := a.Store.UpdateSubscription(c.Request.Context(), key.OrganizationID, id, key.ID, now,
-		func(s *models.Subscription) error {
-			if !sees(key, s.Sandbox) {
-				return noSuch("webhook")
-			}
-			if err := stillAt(s, version); err != nil {
-				return err
-			}
-			in, err := a.edit(s, given, key, catalogue)
-			if err != nil {
-				return err
-			}
-			return a.writeSecret(s, in, now)
-		})
+	s, err := a.changeNamed(c, key, id, now, func(s *models.Subscription) error {
+		if err := stillAt(s, version); err != nil {
+			return err
+		}
+		in, err := a.edit(s, given, key, catalogue)
+		if err != nil {
+			return err
+		}
+		return a.writeSecret(s, in, now)
+	})
 	if err != nil {
 		return err
 	}
-	a.refresh(c)
 	WriteJSON(c, http.StatusOK, a.showWebhook(s, key.Role))
 	return nil
 }
@@ -123,7 +119,7 @@ func (a *api) writeSecret(s *models.Subscription, in *webhookInput, now time.Tim
 	case in.SecretKey == nil && a.optionalSecret(s.Format):
 		return nil
 	case in.SecretKey == nil:
-		begin(s, models.NewSecret(a.NewSecret()))
+		s.Begin(models.NewSecret(a.NewSecret()))
 		return nil
 	}
 	secret, err := a.Formats.ReadSecret(s.Format, *in.SecretKey)
@@ -133,19 +129,10 @@ func (a *api) writeSecret(s *models.Subscription, in *webhookInput, now time.Tim
 	case secret == current:
 		return nil
 	case current.IsZero():
-		begin(s, secret)
+		s.Begin(secret)
 		return nil
 	}
 	return s.Rotate(secret, 0, now)
-}
-
-// begin gives a secret to a subscription that has none. It is another one than none where calls were made without: they are counted apart,
-// and the history tells it by the generation. A next one that waits keeps its own.
-func begin(s *models.Subscription, secret models.Secret) {
-	s.Secret = secret
-	if s.Version > 0 && s.Rotation.IsZero() {
-		s.SecretGeneration++
-	}
 }
 
 // optionalSecret reports whether subscriptions in a format may have no secret.

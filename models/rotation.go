@@ -11,10 +11,11 @@ const MaxOverlap = 7 * 24 * time.Hour
 //	ActivatesAt until EndsAt  the new secret signs, the old one beside it as the previous
 //	from EndsAt on            the new secret signs alone; the old one is to be forgotten (see [Subscription.Settle])
 //
-// The old secret is the subscription's Secret until the rotation is settled. The zero value is no rotation.
+// The old secret is the subscription's Secret until the rotation is settled. The zero value is no rotation. Neither is one that was canceled, of
+// which the generation stays: receivers and people were told it, so no other secret may have it.
 type Rotation struct {
 	Secret      Secret // the new one
-	Generation  int    // of the new one
+	Generation  int    // of the new one, or of one that was canceled
 	ActivatesAt time.Time
 	EndsAt      time.Time
 }
@@ -62,7 +63,8 @@ func (s *Subscription) Rotate(next Secret, overlap time.Duration, now time.Time)
 		return nil
 	}
 	if !s.Rotation.IsZero() && !s.Rotation.Waiting(now) {
-		return Errorf(CodeConflict, "The previous secret is in use until %s. Wait for that, or rotate with an overlap of 0.",
+		return Errorf(CodeConflict,
+			"The previous secret is in use until %s. Wait for that, end it now with finish_rotation, or rotate with an overlap of 0.",
 			s.Rotation.EndsAt.UTC().Format(time.RFC3339))
 	}
 	at := now.Add(overlap)
@@ -82,6 +84,50 @@ func (s *Subscription) Activate(now time.Time) error {
 	return nil
 }
 
+// CancelRotation takes the waiting secret back: the current one goes on signing, alone. The code is conflict where none waits. One that was
+// activated is not taken back, because its receivers may know it alone by now, and time activates by itself: whoever is late by a moment must not
+// lose the other secret than the one that was meant.
+func (s *Subscription) CancelRotation(now time.Time) error {
+	s.Settle(now)
+	r := &s.Rotation
+	switch {
+	case r.IsZero():
+		return Errorf(CodeConflict, "There is no rotation to cancel.")
+	case !r.Waiting(now):
+		return Errorf(CodeConflict, "The new secret signs since %s, so the rotation can't be canceled any more. "+
+			"To have the previous one end now call finish_rotation; to replace the new one at once call rotate_secret with an overlap of 0.",
+			r.ActivatesAt.UTC().Format(time.RFC3339))
+	}
+	s.Rotation = Rotation{Generation: r.Generation}
+	return nil
+}
+
+// FinishRotation ends the overlap: the previous secret signs nothing from now on and is forgotten. The code is conflict where none is being
+// phased out, also where the next one still waits: nobody may find that a call dropped the secret that the receivers have.
+func (s *Subscription) FinishRotation(now time.Time) error {
+	s.Settle(now)
+	r := &s.Rotation
+	switch {
+	case r.IsZero():
+		return Errorf(CodeConflict, "There is no previous secret to end.")
+	case r.Waiting(now):
+		return Errorf(CodeConflict,
+			"The next secret still waits. Make it the current one with activate_secret first, or take it back with cancel_rotation.")
+	}
+	r.EndsAt = now
+	s.Settle(now)
+	return nil
+}
+
+// Begin gives a secret to a subscription that has none. It is another one than none where calls were made without: they are counted apart,
+// and the history tells it by the generation. A next one that waits keeps its own.
+func (s *Subscription) Begin(secret Secret) {
+	if s.Version > 0 && s.Rotation.IsZero() {
+		s.SecretGeneration, s.Rotation = s.newestGeneration()+1, Rotation{}
+	}
+	s.Secret = secret
+}
+
 // Settle forgets the old secret of a rotation that is over at now, and reports whether there was one.
 func (s *Subscription) Settle(now time.Time) bool {
 	if !s.Rotation.Over(now) {
@@ -91,13 +137,8 @@ func (s *Subscription) Settle(now time.Time) bool {
 	return true
 }
 
-// newestGeneration is that of the youngest secret the subscription has.
-func (s *Subscription) newestGeneration() int {
-	if s.Rotation.IsZero() {
-		return s.SecretGeneration
-	}
-	return s.Rotation.Generation
-}
+// newestGeneration is that of the youngest secret the subscription has, or had while it waited.
+func (s *Subscription) newestGeneration() int { return max(s.SecretGeneration, s.Rotation.Generation) }
 
 // SecretUse counts attempts by the secret that signed them as the current one, among a subscription's newest deliveries.
 type SecretUse struct {

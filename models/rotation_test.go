@@ -58,6 +58,44 @@ func TestRotationConflicts(t *testing.T) {
 	require.Equal(t, Signing{Current: NewSecret("e"), Generation: 3}, s.Signing(now))
 }
 
+func TestARotationIsTakenBack(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 5, 4, 10, 0, 0, 0, time.UTC)
+	s := &Subscription{Version: 1, Secret: NewSecret("a")}
+	refuses := func(says string, err error) {
+		t.Helper()
+		require.Equal(t, CodeConflict, CodeOf(err))
+		require.ErrorContains(t, err, says)
+	}
+	refuses("no rotation to cancel", s.CancelRotation(now))
+	refuses("no previous secret", s.FinishRotation(now))
+
+	require.NoError(t, s.Rotate(NewSecret("b"), time.Hour, now))
+	refuses("activate_secret", s.FinishRotation(now))
+	require.NoError(t, s.CancelRotation(now))
+	require.Equal(t, Signing{Current: NewSecret("a")}, s.Signing(now))
+	require.True(t, s.Rotation.IsZero())
+	require.Equal(t, Signing{Current: NewSecret("a")}, s.Signing(now.Add(3*time.Hour)), "nothing comes back by time")
+	refuses("no rotation to cancel", s.CancelRotation(now))
+
+	require.NoError(t, s.Rotate(NewSecret("c"), time.Hour, now))
+	require.Equal(t, 2, s.Rotation.Generation, "the number of what was taken back is not given again")
+	late := now.Add(time.Hour)
+	refuses("finish_rotation", s.CancelRotation(late))
+	require.Equal(t, Signing{Current: NewSecret("c"), Generation: 2, Previous: NewSecret("a")}, s.Signing(late), "a refusal changes nothing")
+	require.NoError(t, s.FinishRotation(late))
+	require.Equal(t, Signing{Current: NewSecret("c"), Generation: 2}, s.Signing(late))
+	require.Equal(t, NewSecret("c"), s.Secret, "the old one is gone")
+	require.Zero(t, s.Rotation)
+	require.NoError(t, s.Rotate(NewSecret("d"), time.Hour, late), "the next rotation need not wait")
+
+	bare := &Subscription{Version: 1}
+	require.NoError(t, bare.Rotate(NewSecret("a"), time.Hour, now))
+	require.NoError(t, bare.CancelRotation(now))
+	bare.Begin(NewSecret("b"))
+	require.Equal(t, Signing{Current: NewSecret("b"), Generation: 2}, bare.Signing(now))
+}
+
 // Whatever is done in whatever order, a receiver that follows the answers is never without a secret: the one that signs was current, next
 // or previous before, and a generation never stands for two secrets.
 func TestRotationsKeepTheirWord(t *testing.T) {
@@ -66,6 +104,12 @@ func TestRotationsKeepTheirWord(t *testing.T) {
 		now := time.Date(2026, 5, 4, 10, 0, 0, 0, time.UTC)
 		s := &Subscription{Secret: NewSecret("0")}
 		byGeneration := map[int]Secret{0: s.Secret}
+		called := func(generation int, secret Secret) {
+			if known, ok := byGeneration[generation]; ok {
+				require.Equal(t, known, secret)
+			}
+			byGeneration[generation] = secret
+		}
 		made := 0
 		for range rapid.IntRange(1, 30).Draw(t, "steps") {
 			before := s.Signing(now)
@@ -74,7 +118,7 @@ func TestRotationsKeepTheirWord(t *testing.T) {
 			if after.Current != before.Current {
 				require.Equal(t, before.Next, after.Current, "only what was announced becomes current by itself")
 			}
-			switch rapid.IntRange(0, 3).Draw(t, "step") {
+			switch rapid.IntRange(0, 5).Draw(t, "step") {
 			case 0:
 				made++
 				next := NewSecret(string(rune('a' + made)))
@@ -99,14 +143,26 @@ func TestRotationsKeepTheirWord(t *testing.T) {
 			case 2:
 				s.Settle(now)
 				require.Equal(t, after, s.Signing(now))
+			case 3:
+				if err := s.CancelRotation(now); err == nil {
+					require.False(t, after.Next.IsZero())
+					after.Next = Secret{}
+				}
+				require.Equal(t, after, s.Signing(now))
+			case 4:
+				if err := s.FinishRotation(now); err == nil {
+					require.False(t, after.Previous.IsZero())
+					after.Previous = Secret{}
+				}
+				require.Equal(t, after, s.Signing(now))
 			}
 			got := s.Signing(now)
 			require.False(t, got.Current.IsZero())
 			require.True(t, got.Next.IsZero() || got.Previous.IsZero(), "never three")
-			if known, ok := byGeneration[got.Generation]; ok {
-				require.Equal(t, known, got.Current)
+			called(got.Generation, got.Current)
+			if !got.Next.IsZero() {
+				called(s.Rotation.Generation, got.Next)
 			}
-			byGeneration[got.Generation] = got.Current
 		}
 	})
 }

@@ -2,7 +2,9 @@ package models
 
 import (
 	"encoding/base64"
+	"reflect"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -124,6 +126,30 @@ func ParseKey(key string) (id ID, ok bool) {
 		return ID{}, false
 	}
 	return id, true
+}
+
+// Same reports whether both say the same, whoever they are and whenever they were stored: a change from one to the other changes nothing.
+// The order of lists counts, since it is shown; that of headers does not, since they are an object.
+func (s *Subscription) Same(other *Subscription) bool {
+	return reflect.DeepEqual(s.said(), other.said())
+}
+
+// said is what a subscription says, without what the store knows of it.
+func (s *Subscription) said() Subscription {
+	c := *s
+	c.ID, c.OrganizationID, c.Version, c.Revision, c.StoppedBelow = ID{}, ID{}, 0, 0, 0
+	c.CreatedAt, c.UpdatedAt, c.SuspendedAt, c.StateReason = time.Time{}, time.Time{}, time.Time{}, ""
+	c.Events, c.Scopes, c.Workspaces = nonempty(c.Events), nonempty(c.Scopes), nonempty(c.Workspaces)
+	c.Headers = slices.SortedFunc(slices.Values(c.Headers), func(a, b Header) int { return strings.Compare(a.Name, b.Name) })
+	return c
+}
+
+// nonempty is nil in the place of a list with nothing in it.
+func nonempty[T any](list []T) []T {
+	if len(list) == 0 {
+		return nil
+	}
+	return list
 }
 
 // Suspended reports whether its deliveries are parked instead of sent.

@@ -55,6 +55,13 @@ func (s *Store) FinishAudit(ctx context.Context, e models.AuditEntry) error {
 	return wrap("finish in the audit log", err)
 }
 
+// WithdrawAudit removes the entry of an action that turned out to be none: nothing was done, and nothing refused. One that has an outcome
+// stays.
+func (s *Store) WithdrawAudit(ctx context.Context, id models.ID) error {
+	err := s.writer(ctx).Exec("DELETE FROM audit_entries WHERE id = ? AND outcome = ?", uid(id), string(models.AuditUnknown)).Error
+	return wrap("withdraw from the audit log", err)
+}
+
 // own enters what the program did by itself to a subscription, in the transaction that does it.
 func (s *Store) own(tx *gorm.DB, action string, org, id uid, reason string) error {
 	return enterAudit(tx, models.AuditEntry{

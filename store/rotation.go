@@ -11,7 +11,7 @@ import (
 	"hookrouter/models"
 )
 
-// rotationRow is a subscription's rotation in its current row. The versions do not have it: which secret signed follows from the time
+// rotationRow is a subscription's rotation in its current row; of one that was canceled, the generation alone. The versions do not have it: which secret signed follows from the time
 // of a call, and a secret is to leave as few traces as it can.
 type rotationRow struct {
 	NextSecret     []byte
@@ -33,7 +33,7 @@ func nextSecretPlace(sub *models.Subscription) string {
 func (s *Store) rotationRow(sub *models.Subscription) (rotationRow, error) {
 	r := &sub.Rotation
 	if r.IsZero() {
-		return rotationRow{}, nil
+		return rotationRow{NextGeneration: r.Generation}, nil
 	}
 	sealed, err := s.keys.seal(nextSecretPlace(sub), r.Secret.Reveal())
 	return rotationRow{NextSecret: sealed, NextGeneration: r.Generation, ActivatesAt: ms(r.ActivatesAt), RotationEndsAt: ms(r.EndsAt)}, err
@@ -42,6 +42,7 @@ func (s *Store) rotationRow(sub *models.Subscription) (rotationRow, error) {
 // openRotation fills the rotation in. An error is a [sealedError].
 func (s *Store) openRotation(sub *models.Subscription, row *rotationRow) error {
 	if row.RotationEndsAt == 0 {
+		sub.Rotation.Generation = row.NextGeneration
 		return nil
 	}
 	text, err := s.keys.open(nextSecretPlace(sub), row.NextSecret)

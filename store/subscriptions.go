@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"gorm.io/gorm"
@@ -150,17 +151,26 @@ func (s *Store) currents(query *gorm.DB) ([]*models.Subscription, error) {
 }
 
 // UpdateSubscription lets change edit a copy, while nobody else can, and stores it as the next version. An error of change is
-// returned and nothing stored. The code is not_found when there is none or it was deleted, invalid for unknown workspaces.
+// returned and nothing stored. Where it says the same after it as before ([models.Subscription.Same]) nothing is stored either, neither a version
+// nor a revision, and the subscription is returned as it is, with the version that change saw. The code is not_found when there is none or it was deleted, invalid for unknown workspaces.
 func (s *Store) UpdateSubscription(
 	ctx context.Context, org, id, by models.ID, now time.Time, change func(*models.Subscription) error,
 ) (*models.Subscription, error) {
+	var before models.Subscription
 	sub, err := s.change(ctx, org, id, by, now, func(tx *gorm.DB, sub *models.Subscription) error {
+		before = *sub
 		if err := change(sub); err != nil {
 			return err
 		}
 		sub.DeletedAt = time.Time{}
+		if sub.Same(&before) {
+			return errUnchanged
+		}
 		return checkWorkspaces(tx, sub)
 	})
+	if errors.Is(err, errUnchanged) {
+		return &before, nil
+	}
 	return sub, wrap("update subscription", err)
 }
 

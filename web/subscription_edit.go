@@ -67,6 +67,9 @@ func (v *view) saveForm(done string) error {
 	case err != nil:
 		return err
 	}
+	if f.was != nil && saved.Version == f.was.Version {
+		done = "Nothing was changed, so nothing was saved."
+	}
 	return v.goTo(saved.path(), done)
 }
 

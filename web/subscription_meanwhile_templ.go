@@ -257,7 +257,7 @@ func versionChanges(l versionLine) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		} else if l.Action == "changed" && l.Changes != nil {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 22, "<p class=\"soft\">No field changed. It is a step in the rotation of the secret, or somebody saved what was there.</p>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 22, "<p class=\"soft\">No field changed. It is a step in the rotation of the secret.</p>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

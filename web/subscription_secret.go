@@ -42,6 +42,11 @@ func (r *rotation) waiting() bool {
 	return len(r.lines) > 0 && r.lines[0].State == "next"
 }
 
+// ending reports whether a previous secret still signs.
+func (r *rotation) ending() bool {
+	return len(r.lines) > 1 && r.lines[1].State == "previous"
+}
+
 // untried reports whether no receiver accepted anything with the next secret.
 func (r *rotation) untried() bool { return r.waiting() && r.lines[0].Succeeded == 0 }
 
@@ -84,11 +89,16 @@ func (v *view) secretPage(status int, a *aboutSubscription, fresh string) error 
 	return v.renderAs(status, a.title(), secretPage(v, a, &rotation{lines: list.Data, fresh: fresh}))
 }
 
-// changeSecret makes the next secret or activates the one that waits. Both are sent to the page's own address, so that whatever comes back can
-// be loaded again.
+// changeSecret makes the next secret, or takes a rotation a step further or back. All are sent to the page's own address, so that whatever comes
+// back can be loaded again.
 func (s *site) changeSecret(v *view) error {
-	if v.form.Get("do") == "activate" {
-		return v.activateSecret()
+	switch v.form.Get("do") {
+	case "activate":
+		return v.stepRotation("/activate_secret", "The new secret signs now.")
+	case "cancel":
+		return v.stepRotation("/cancel_rotation", "The next secret was taken back. The current one signs alone.")
+	case "finish":
+		return v.stepRotation("/finish_rotation", "The previous secret has ended. The current one signs alone.")
 	}
 	return v.rotateSecret()
 }
@@ -112,17 +122,18 @@ func (v *view) rotateSecret() error {
 	return v.showOnce(w.path()+"/secret", made.SecretKey)
 }
 
-func (v *view) activateSecret() error {
+// stepRotation makes one of the calls that take nothing.
+func (v *view) stepRotation(call, done string) error {
 	w, err := v.webhook()
 	if err != nil {
 		return err
 	}
-	err = v.do(ui.Call{Method: http.MethodPost, Path: w.call("/activate_secret")}, nil)
+	err = v.do(ui.Call{Method: http.MethodPost, Path: w.call(call)}, nil)
 	if f := faultsOf(err); f != nil {
 		return v.secretPage(http.StatusUnprocessableEntity, &aboutSubscription{webhook: w, fault: f[""]}, "")
 	}
 	if err != nil {
 		return err
 	}
-	return v.goTo(w.path()+"/secret", "The new secret signs now.")
+	return v.goTo(w.path()+"/secret", done)
 }

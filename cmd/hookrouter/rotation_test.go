@@ -94,7 +94,10 @@ func rotations(t *testing.T, url string) []check {
 	}{
 		{"", nil, "", []string{secretA}},
 		{"/rotate_secret", map[string]any{"secret_key": secretB, "overlap_seconds": 3600}, "", []string{secretA, secretB}},
+		{"/cancel_rotation", nil, "", []string{secretA}},
+		{"/rotate_secret", map[string]any{"secret_key": secretB, "overlap_seconds": 3600}, "", []string{secretA, secretB}},
 		{"/activate_secret", nil, "", []string{secretA, secretB}},
+		{"/finish_rotation", nil, "", []string{secretB}},
 		{"/rotate_secret", map[string]any{"secret_key": secretC, "overlap_seconds": 0}, "", []string{secretC}},
 		{"/rotate_secret", map[string]any{"secret_key": private, "overlap_seconds": 60}, "standard_webhooks", []string{secretC, public}},
 		{"/activate_secret", nil, "standard_webhooks", []string{secretC, public}},
@@ -113,12 +116,13 @@ func rotations(t *testing.T, url string) []check {
 			}
 		}
 	}
-	require.Len(t, checks, 4*4*4+2*5)
+	require.Len(t, checks, 4*4*7+2*5)
 	requireUses(t, n, key, paths["standard_webhooks"])
 	return checks
 }
 
-// requireUses looks at what the router says of the secrets: the newest signed once as the current one, after five calls with others.
+// requireUses looks at what the router says of the secrets: the newest signed once as the current one, after calls with others. The one that was taken back has used up a
+// number.
 func requireUses(t *testing.T, n *node, key, path string) {
 	t.Helper()
 	var uses struct {
@@ -131,7 +135,7 @@ func requireUses(t *testing.T, n *node, key, path string) {
 		n.must(http.StatusOK, http.MethodGet, path+"/secrets", key, nil, &uses)
 		return len(uses.Data) == 2 && uses.Data[0].Attempts == 1
 	}, 10*time.Second, 10*time.Millisecond)
-	require.Equal(t, 4, uses.Data[0].Number)
+	require.Equal(t, 5, uses.Data[0].Number)
 	require.Equal(t, "current", uses.Data[0].State)
 	require.Equal(t, "previous", uses.Data[1].State)
 	require.Equal(t, 2, uses.Data[1].Succeeded, "before and during the wait of the newest")

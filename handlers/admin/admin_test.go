@@ -121,6 +121,8 @@ func (m *memory) FinishAudit(_ context.Context, e models.AuditEntry) error {
 	return nil
 }
 
+func (m *memory) WithdrawAudit(context.Context, models.ID) error { return nil }
+
 func (m *memory) Audit(_ context.Context, q models.AuditQuery) (out []models.AuditEntry, _ error) {
 	for _, e := range slices.Backward(m.audit) {
 		if q.OrganizationID.IsZero() || e.OrganizationID == q.OrganizationID {

@@ -97,6 +97,8 @@ func (m *memory) FinishAudit(_ context.Context, e models.AuditEntry) error {
 	return nil
 }
 
+func (m *memory) WithdrawAudit(context.Context, models.ID) error { return nil }
+
 func (m *memory) Refresh(context.Context) error { return nil }
 
 // CheckURL refuses plain http.

@@ -87,6 +87,12 @@ func exerciseAudit(w *world) {
 	update.OrganizationID = other.ID
 	require.NoError(w, w.FinishAudit(ctx, update))
 	require.Len(w, list(mine), 2, "no entry goes to another organization")
+
+	idle := w.enter(w.org.ID, "webhook.update")
+	require.Len(w, list(mine), 3)
+	require.NoError(w, w.WithdrawAudit(ctx, idle.ID))
+	require.NoError(w, w.WithdrawAudit(ctx, done.ID))
+	require.Len(w, list(mine), 2, "what changed nothing is withdrawn, and nothing that has ended")
 }
 
 func exerciseOwnActs(w *world) {

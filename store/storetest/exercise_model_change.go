@@ -175,6 +175,9 @@ func (m *model) rotate(t *rapid.T) {
 			_ = s.Rotate(next, 0, m.clock.Now())
 		}
 	})
+	if rapid.Bool().Draw(t, "back") && !m.subs[i].Rotation.IsZero() {
+		m.subs[i] = m.change(m.subs[i], func(s *models.Subscription) { require.NoError(t, s.CancelRotation(m.clock.Now())) })
+	}
 	_, err := m.FinishRotations(m.Context(), m.clock.Now())
 	require.NoError(t, err)
 	for i, s := range m.subs { // one that was over has made a version

@@ -95,7 +95,10 @@ func exerciseUnreadable(w *world) {
 	fresh.Headers = []models.Header{{Name: "Authorization", Value: models.NewSecret("Bearer n3w")}}
 	require.NoError(w, ahead.CreateSubscription(ctx, fresh, 0, models.ID{}))
 	version1 := *fresh
-	_, err := ahead.UpdateSubscription(ctx, w.org.ID, fresh.ID, models.ID{}, w.clock.Now(), func(*models.Subscription) error { return nil })
+	_, err := ahead.UpdateSubscription(ctx, w.org.ID, fresh.ID, models.ID{}, w.clock.Now(), func(s *models.Subscription) error {
+		s.MaxInFlight++
+		return nil
+	})
 	require.NoError(w, err)
 	check := func(subs ...*models.Subscription) {
 		w.Helper()

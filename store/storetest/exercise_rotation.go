@@ -22,6 +22,22 @@ func rotationTests() []exercise {
 		{"a rotation is a change like any other, and ends by itself", exerciseRotation},
 		{"an activation by call is known to every instance", exerciseActivation},
 		{"a finished rotation leaves no trace of the old secret", exerciseForgotten},
+		{"a rotation that is taken back leaves its number only, on every instance", exerciseCanceled},
+		{"an overlap that is ended by call leaves no trace of the old secret", func(w *world) {
+			sub := w.rotating()
+			w.clock.Advance(overlap)
+			revision := w.revision()
+			w.change(sub, func(s *models.Subscription) { require.NoError(w, s.FinishRotation(w.clock.Now())) })
+			changed, err := w.open().ChangedSince(w.Context(), revision)
+			require.NoError(w, err)
+			require.Len(w, changed, 1)
+			require.Equal(w, models.Signing{Current: secondSecret, Generation: 1}, changed[0].Signing(w.clock.Now()))
+			w.requireForgotten(sub, 2)
+			w.clock.Advance(overlap)
+			done, err := w.FinishRotations(w.Context(), w.clock.Now())
+			require.NoError(w, err)
+			require.Zero(w, done, "there is nothing left to finish")
+		}},
 		{"a secret that is replaced at once leaves no trace either", func(w *world) {
 			sub := w.change(w.subscribe(), func(s *models.Subscription) {
 				require.NoError(w, s.Rotate(secondSecret, 0, w.clock.Now()))
@@ -169,6 +185,33 @@ func exerciseActivation(w *world) {
 	require.Equal(w, models.Signing{Current: secondSecret, Generation: 1, Previous: firstSecret}, changed[0].Signing(now))
 	require.Equal(w, now.Add(overlap), changed[0].Rotation.EndsAt)
 	_, err = w.UpdateSubscription(w.Context(), w.org.ID, sub.ID, models.ID{}, now, func(s *models.Subscription) error { return s.Activate(now) })
+	w.requireCode(models.CodeConflict, err)
+}
+
+func exerciseCanceled(w *world) {
+	sub := w.rotating()
+	revision := w.revision()
+	canceled := w.change(sub, func(s *models.Subscription) { require.NoError(w, s.CancelRotation(w.clock.Now())) })
+	require.Equal(w, sub.Version+1, canceled.Version)
+	changed, err := w.open().ChangedSince(w.Context(), revision)
+	require.NoError(w, err)
+	require.Equal(w, []*models.Subscription{canceled}, changed)
+	w.save(w.event(canceled))
+	jobs := w.claim(w.register("a"), models.Want{SubscriptionID: sub.ID, Limit: 1})
+	require.Len(w, jobs, 1)
+	require.Equal(w, canceled, jobs[0].Current)
+	// The statement fails where the row has anything but the number.
+	w.exec("INSERT INTO revisions (id, value) SELECT 1, 1 FROM subscriptions WHERE next_secret IS NOT NULL OR activates_at <> 0 OR rotation_ends_at <> 0")
+	w.clock.Advance(3 * overlap)
+	require.Equal(w, models.Signing{Current: firstSecret}, canceled.Signing(w.clock.Now()))
+	done, err := w.FinishRotations(w.Context(), w.clock.Now())
+	require.NoError(w, err)
+	require.Zero(w, done)
+
+	again := w.change(canceled, func(s *models.Subscription) { require.NoError(w, s.Rotate(secondSecret, overlap, w.clock.Now())) })
+	require.Equal(w, 2, again.Rotation.Generation, "so attempts of two secrets are never counted together")
+	_, err = w.UpdateSubscription(w.Context(), w.org.ID, sub.ID, models.ID{}, w.clock.Now(),
+		func(s *models.Subscription) error { return s.FinishRotation(w.clock.Now()) })
 	w.requireCode(models.CodeConflict, err)
 }
 

@@ -62,6 +62,29 @@ func subscriptionTests() []exercise {
 			require.Equal(w, 5, made)
 		}},
 		{"unknown workspaces are named", exerciseUnknownWorkspaces},
+		{"a change that changes nothing leaves no trace", func(w *world) {
+			description := "one"
+			sub := w.subscribe(func(s *models.Subscription) {
+				s.Description = &description
+				s.Headers = []models.Header{{Name: "A", Value: models.NewSecret("1")}, {Name: "B", Value: models.NewSecret("2")}}
+				require.NoError(w, s.Rotate(secondSecret, overlap, w.clock.Now()))
+			})
+			revision := w.revision()
+			w.clock.Advance(time.Minute)
+			got := w.change(sub, func(s *models.Subscription) {
+				same := description
+				s.Description, s.Headers = &same, []models.Header{s.Headers[1], s.Headers[0]}
+				s.Version = 77 // not a change's business
+			})
+			require.Equal(w, sub, got)
+			require.Equal(w, revision, w.revision())
+			_, err := w.SubscriptionVersion(w.Context(), w.org.ID, sub.ID, 2)
+			w.requireCode(models.CodeNotFound, err)
+			changed, err := w.ChangedSince(w.Context(), revision)
+			require.NoError(w, err)
+			require.Empty(w, changed)
+			require.Equal(w, 2, w.change(sub, func(s *models.Subscription) { s.AutoRetry = !s.AutoRetry }).Version)
+		}},
 		{"parallel updates are all kept", func(w *world) {
 			sub := w.subscribe()
 			var wg sync.WaitGroup

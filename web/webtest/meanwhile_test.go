@@ -64,6 +64,16 @@ func TestTwoWhoEditOne(t *testing.T) {
 	_, page = v.send(http.MethodPost, one+"/preview", v.editor(one))
 	require.Contains(t, page, `&#34;version&#34;: 3`, "the call is the one that is made")
 	typeHeaders(t, p, v)
+
+	// Saving what is there is no change.
+	same := v.editor(one)
+	same.Set("description", "Typed meanwhile")
+	a, _ = v.send(http.MethodPost, one+"/edit", same)
+	require.Equal(t, http.StatusSeeOther, a.status)
+	_, page = v.send(http.MethodGet, a.header.Get("Location"), nil)
+	require.Contains(t, page, "Nothing was changed, so nothing was saved.")
+	p.api(http.StatusOK, http.MethodGet, "/v3/webhooks/"+id, nil, &now)
+	require.Equal(t, 3, now.Version)
 }
 
 // typeHeaders holds that a line which can't become a header is refused by its number.

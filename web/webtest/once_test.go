@@ -136,6 +136,51 @@ func TestSecretPageSaysWhatToDo(t *testing.T) {
 	readReceivers(t, v)
 }
 
+// TestARotationIsTakenBackOnItsPage cancels a rotation, and ends the overlap of the next one, each behind a question.
+func TestARotationIsTakenBackOnItsPage(t *testing.T) {
+	t.Parallel()
+	p := newProgram(t)
+	v := newVisitor(t, p)
+	require.Equal(t, http.StatusSeeOther, v.signIn(p.key))
+	secret := "/developers/subscriptions/" + p.subscribe("http://127.0.0.1:9/", "Mine", nil) + "/secret"
+	page := func() string {
+		_, text := v.send(http.MethodGet, secret, nil)
+		return text
+	}
+	do := func(step string) string {
+		t.Helper()
+		a, _ := v.send(http.MethodPost, secret, url.Values{"do": {step}})
+		require.Equal(t, http.StatusSeeOther, a.status, step)
+		require.Equal(t, secret, a.header.Get("Location"))
+		return page()
+	}
+	for _, dialog := range []string{`id="cancel-rotation"`, `id="finish-rotation"`} {
+		require.NotContains(t, page(), dialog)
+	}
+	rotate := func() {
+		require.Equal(t, http.StatusSeeOther, v.status(http.MethodPost, secret, url.Values{"overlap": {"3600"}}))
+	}
+	rotate()
+	require.Contains(t, page(), `id="cancel-rotation"`)
+	a, refused := v.send(http.MethodPost, secret, url.Values{"do": {"finish"}})
+	require.Equal(t, http.StatusUnprocessableEntity, a.status)
+	require.Contains(t, refused, "The next secret still waits.")
+	canceled := do("cancel")
+	require.Contains(t, canceled, "The next secret was taken back.")
+	require.NotContains(t, canceled, "Number 2")
+
+	rotate()
+	require.Contains(t, page(), "Number 3")
+	require.Contains(t, do("activate"), `id="finish-rotation"`)
+	a, refused = v.send(http.MethodPost, secret, url.Values{"do": {"cancel"}})
+	require.Equal(t, http.StatusUnprocessableEntity, a.status)
+	require.Contains(t, refused, "can&#39;t be canceled any more")
+	finished := do("finish")
+	require.Contains(t, finished, "The previous secret has ended.")
+	require.NotContains(t, finished, "Number 1")
+	require.NotContains(t, finished, `id="finish-rotation"`)
+}
+
 // readReceivers reads the page of each format.
 func readReceivers(t *testing.T, v *visitor) {
 	t.Helper()
