@@ -76,13 +76,14 @@ func (a *api) showInbox(b models.Inbox) inboxOutput {
 	}
 }
 
-// createInbox makes an inbox. Its address is a secret that nobody can guess, so no key is needed to send to it.
+// createInbox makes an inbox; everything has a default, so the body may be missing. Its address is a secret that nobody can guess, so no key is
+// needed to send to it.
 func (a *api) createInbox(c *gin.Context, key *models.APIKey) error {
 	in := inboxInput{
 		TTL: int(models.DefaultInboxTTL / time.Second), Mode: string(models.InboxAnswer), Status: http.StatusOK,
 		FailStatus: http.StatusInternalServerError,
 	}
-	if err := a.rules.read(c.Request, &in, in.fields()...); err != nil {
+	if err := a.rules.readIfAny(c.Request, &in, in.fields()...); err != nil {
 		return err
 	}
 	if err := in.checkRedirect(); err != nil {

@@ -3,6 +3,7 @@ package handlers
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -227,7 +228,7 @@ func TestInboxes(t *testing.T) {
 	key := w.manager()
 	id, path := w.inboxAt(`{"name":"Mine","ttl_seconds":60,"fail_first":1}`)
 	require.Regexp(t, `^/inbox/[0-9a-f]{32}$`, path)
-	other, _ := w.inboxAt(`{}`)
+	other, _ := w.inboxAt("")
 	require.Len(t, w.call("GET", "/v3/sandbox/inboxes", key, "").is(200).data(), 2)
 	first := w.call("GET", "/v3/sandbox/inboxes?limit=1", key, "").is(200)
 	require.Equal(t, id, first.data()[0]["id"])
@@ -298,6 +299,30 @@ func TestAnInboxIsChanged(t *testing.T) {
 	other := w.key(w.other, models.RoleManager, models.Production)
 	w.call("PATCH", "/v3/sandbox/inboxes/"+id, other, `{}`).is(404)
 	w.call("PATCH", "/v3/sandbox/inboxes/"+id, w.key(w.org, models.RoleReader, models.Production), `{}`).is(403)
+}
+
+// Everything has a default, so no body says as much as an empty object, however its end is told.
+func TestAnInboxNeedsNoBody(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	want := w.call("POST", "/v3/sandbox/inboxes", w.manager(), "{}").is(201).json()
+	for name, change := range map[string]func(*http.Request){
+		"nothing":         func(r *http.Request) { r.Body, r.ContentLength = http.NoBody, 0 },
+		"of another type": func(r *http.Request) { r.Body, r.ContentLength = http.NoBody, 0; r.Header.Set("Content-Type", "text/plain") },
+		"chunked":         func(r *http.Request) { r.Body, r.ContentLength = io.NopCloser(strings.NewReader("")), -1 },
+	} {
+		r := httptest.NewRequestWithContext(t.Context(), "POST", "/v3/sandbox/inboxes", http.NoBody)
+		r.Header.Set("Authorization", "Bearer "+w.manager())
+		r.Header.Set("Content-Type", "application/json")
+		change(r)
+		got := w.serve(r).is(201).json()
+		for _, own := range []string{"id", "url"} {
+			require.NotEqual(t, want[own], got[own], name)
+			got[own] = want[own]
+		}
+		require.Equal(t, want, got, name)
+	}
+	require.Contains(t, w.call("POST", "/v3/sandbox/inboxes", w.manager(), "null").invalid(), "body")
 }
 
 func TestInboxInputIsChecked(t *testing.T) {
