@@ -307,9 +307,12 @@ func TestAnInboxNeedsNoBody(t *testing.T) {
 	w := setup(t)
 	want := w.call("POST", "/v3/sandbox/inboxes", w.manager(), "{}").is(201).json()
 	for name, change := range map[string]func(*http.Request){
-		"nothing":         func(r *http.Request) { r.Body, r.ContentLength = http.NoBody, 0 },
-		"of another type": func(r *http.Request) { r.Body, r.ContentLength = http.NoBody, 0; r.Header.Set("Content-Type", "text/plain") },
-		"chunked":         func(r *http.Request) { r.Body, r.ContentLength = io.NopCloser(strings.NewReader("")), -1 },
+		"nothing": func(r *http.Request) { r.Body, r.ContentLength = http.NoBody, 0 },
+		"of another type": func(r *http.Request) {
+			r.Body, r.ContentLength = http.NoBody, 0
+			r.Header.Set("Content-Type", "text/plain")
+		},
+		"chunked": func(r *http.Request) { r.Body, r.ContentLength = io.NopCloser(strings.NewReader("")), -1 },
 	} {
 		r := httptest.NewRequestWithContext(t.Context(), "POST", "/v3/sandbox/inboxes", http.NoBody)
 		r.Header.Set("Authorization", "Bearer "+w.manager())
