@@ -490,14 +490,16 @@ func TestASlowAnswerIsWholeBeforeItIsStored(t *testing.T) {
 	w.store.answering = func() { <-read }
 	server := httptest.NewServer(w.engine)
 	defer server.Close()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL+path, http.NoBody)
+	defer close(read)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, server.URL+path, http.NoBody)
 	require.NoError(t, err)
 	resp, err := server.Client().Do(req)
 	require.NoError(t, err)
 	body, err := io.ReadAll(resp.Body)
 	require.NoError(t, err)
 	require.Equal(t, "kept\n", string(body))
-	close(read)
 	require.NoError(t, resp.Body.Close())
 }
 
