@@ -118,6 +118,41 @@ func TestJobInput(t *testing.T) {
 	w.call("POST", "/v3/webhooks/"+ids["webhook"]+"/backfill", key, `{`+from+`}`).is(409)
 }
 
+// TestAJobIsOfOneEnvironment has one of each: of a subscription of the sandbox and of one of production, which do not say it themselves.
+func TestAJobIsOfOneEnvironment(t *testing.T) {
+	t.Parallel()
+	w, ids := furnished(t) // with a job through both
+	key, sandbox := w.manager(), w.key(w.org, models.RoleManager, models.Sandbox)
+	ofSandbox := w.webhook(key, object{"sandbox": true})
+	job := func(subscription string) string {
+		out := w.call("POST", "/v3/deliveries/retry", key, `{"from":"2026-05-04T00:00:00Z","subscription_id":"`+subscription+`"}`).is(202).json()
+		require.Equal(t, subscription == ofSandbox, out["sandbox"], "its subscription's")
+		return out["id"].(string)
+	}
+	tried, live := job(ofSandbox), job(ids["webhook"])
+	list := func(key, query string) (found []string) {
+		for _, j := range w.call("GET", "/v3/jobs"+query, key, "").is(200).data() {
+			found = append(found, j["id"].(string))
+		}
+		return found
+	}
+	require.Equal(t, []string{live, tried, ids["job"]}, list(key, ""))
+	require.Equal(t, []string{tried}, list(key, "?sandbox=true"))
+	require.Equal(t, []string{live, ids["job"]}, list(key, "?sandbox=false"))
+	require.Equal(t, []string{tried}, list(sandbox, ""))
+	require.Equal(t, []string{tried}, list(sandbox, "?sandbox=true"))
+	require.Empty(t, list(sandbox, "?sandbox=false"))
+	for _, hidden := range []string{live, ids["job"]} {
+		for _, method := range []string{"GET", "DELETE"} {
+			w.call(method, "/v3/jobs/"+hidden, sandbox, "").is(404)
+		}
+		require.Equal(t, "running", w.call("GET", "/v3/jobs/"+hidden, key, "").is(200).json()["state"])
+	}
+	require.Equal(t, "canceled", w.call("DELETE", "/v3/jobs/"+tried, sandbox, "").is(200).json()["state"])
+	next := w.call("GET", "/v3/jobs?limit=1&sandbox=false", key, "").is(200).next()
+	require.Contains(t, w.call("GET", "/v3/jobs?limit=1&sandbox=true&after="+next, key, "").invalid(), "after")
+}
+
 // TestJobsKnowOwnEventTypes names events that only this organization has.
 func TestJobsKnowOwnEventTypes(t *testing.T) {
 	t.Parallel()
@@ -153,6 +188,9 @@ func TestJobs(t *testing.T) {
 		w.call(method, "/v3/jobs/"+ids["job"], sandbox, "").is(404)
 	}
 	require.Equal(t, "running", w.call("GET", "/v3/jobs/"+ids["job"], key, "").is(200).json()["state"])
+	require.Equal(t, ids["job"], w.call("GET", "/v3/jobs?sandbox=false", key, "").is(200).data()[0]["id"], "it goes through production too")
+	require.Empty(t, w.call("GET", "/v3/jobs?sandbox=true", key, "").is(200).data())
+	require.Contains(t, w.call("GET", "/v3/jobs?sandbox=yes", key, "").invalid(), "sandbox")
 	ended := w.call("DELETE", "/v3/jobs/"+ids["job"], key, "").is(200).json()
 	require.Equal(t, "canceled", ended["state"])
 	w.clock = w.clock.Add(time.Hour)

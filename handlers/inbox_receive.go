@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strconv"
@@ -137,11 +138,33 @@ func (a *api) receive(c *gin.Context) error {
 	if r.DeliveryID, r.Signature, err = a.verdict(ctx, b.OrganizationID, c.Request.Header, body); err != nil {
 		return err
 	}
-	number, err := a.Store.KeepInboxRequest(ctx, r)
-	if err != nil {
+	if r.Number, err = a.Store.KeepInboxRequest(ctx, r, b.Behavior); err != nil {
 		return err
 	}
-	return a.behave(c, &b, number)
+	met, err := a.behave(c, &b, r.Number)
+	if met != b.Behavior.AtOnce(r.Number) {
+		a.noteAnswer(c, &r, met)
+	}
+	if met.Outcome == models.InboxDropped || met.Outcome == models.InboxGone {
+		panic(http.ErrAbortHandler) // net/http closes the connection without a word
+	}
+	return err
+}
+
+// noteTimeout is how long storing an answer may take. Failure policy: one that could not be stored is unknown; its request is kept.
+const noteTimeout = 5 * time.Second
+
+// noteAnswer stores what a request met, also where its caller has gone. What was answered is on its way before.
+func (a *api) noteAnswer(c *gin.Context, r *models.InboxRequest, met models.InboxReply) {
+	if c.Writer.Written() {
+		c.Writer.Flush()
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Request.Context()), noteTimeout)
+	defer cancel()
+	if err := a.Store.AnswerInboxRequest(ctx, r.OrganizationID, r.InboxID, r.Number, met); err != nil {
+		a.Logger.LogAttrs(ctx, slog.LevelWarn, "inbox.answer_lost",
+			slog.String("request_id", c.Writer.Header().Get(headerRequestID)), slog.Any("error", err))
+	}
 }
 
 // verdict finds out whose secret the request must be signed with, and whether it is.
@@ -175,12 +198,13 @@ func keptHeaders(r *http.Request) []string {
 	return lines
 }
 
-// behave answers. What takes long on purpose needs one of the few places for that.
-func (a *api) behave(c *gin.Context, b *models.Inbox, number int) error {
+// behave answers and says what the caller met; dropping the connection is left to receive. What takes long on purpose needs one of the few
+// places for that.
+func (a *api) behave(c *gin.Context, b *models.Inbox, number int) (met models.InboxReply, err error) {
 	how := b.Behavior
-	if how.Delay > 0 || how.Mode == models.InboxDrip || how.Mode == models.InboxEndless {
+	if how.Slow() {
 		if !a.inboxes.misbehave(b.OrganizationID) {
-			return inboxBusy(c)
+			return models.InboxReply{Outcome: models.InboxBusy, Status: http.StatusServiceUnavailable}, inboxBusy(c)
 		}
 		defer a.inboxes.behaved(b.OrganizationID)
 	}
@@ -188,39 +212,62 @@ func (a *api) behave(c *gin.Context, b *models.Inbox, number int) error {
 	control := http.NewResponseController(c.Writer)
 	_ = control.SetReadDeadline(time.Time{})
 	_ = control.SetWriteDeadline(a.Now().Add(2 * longest))
+	delay, begin := how.Delay, a.Now()
+	if how.Fails(number) {
+		delay = 0
+	}
+	there := a.pause(c.Request.Context(), delay)
+	if delay > 0 {
+		met.Waited = a.Now().Sub(begin).Truncate(time.Millisecond)
+	}
+	if !there {
+		met.Outcome = models.InboxGone
+		return met, nil
+	}
+	met.Outcome, met.Status = a.write(c, b, number)
+	return met, nil
+}
+
+// write writes the answer, or none where the connection is to be dropped.
+func (a *api) write(c *gin.Context, b *models.Inbox, number int) (outcome models.InboxOutcome, status int) {
+	how, whole := b.Behavior, true
 	if how.Fails(number) {
 		plain(c, how.FailStatus, "This inbox fails "+strconv.Itoa(how.FailFirst)+" requests first.\n")
-		return nil
+		return models.InboxAnswered, how.FailStatus
 	}
-	if !a.pause(c.Request.Context(), how.Delay) {
-		panic(http.ErrAbortHandler) // the caller has gone
-	}
-	switch how.Mode {
+	switch status = how.Status; how.Mode {
 	case models.InboxDrop:
-		panic(http.ErrAbortHandler) // net/http closes the connection without a word
+		return models.InboxDropped, 0
 	case models.InboxRedirect:
 		to := how.RedirectTo
 		if to == "" {
 			to = a.InboxAddress(b.Token)
 		}
+		status = models.InboxRedirectStatus
 		c.Writer.Header().Set("Location", to)
-		plain(c, http.StatusTemporaryRedirect, "")
+		plain(c, status, "")
 	case models.InboxDrip:
-		a.stream(c, how.Status, []byte("."), int(longest/dripEvery), dripEvery)
+		whole = a.stream(c, status, []byte("."), int(longest/dripEvery), dripEvery)
 	case models.InboxHuge:
-		a.stream(c, how.Status, bytes.Repeat([]byte("h"), chunkSize), hugeBody/chunkSize, 0)
+		whole = a.stream(c, status, bytes.Repeat([]byte("h"), chunkSize), hugeBody/chunkSize, 0)
 	case models.InboxEndless:
-		a.stream(c, how.Status, bytes.Repeat([]byte("e"), chunkSize), int(longest/endlessPause), endlessPause)
+		whole = a.stream(c, status, bytes.Repeat([]byte("e"), chunkSize), int(longest/endlessPause), endlessPause)
 	case models.InboxAnswer:
-		plain(c, how.Status, "kept\n")
+		plain(c, status, "kept\n")
 	}
-	return nil
+	if !whole {
+		return models.InboxCut, status
+	}
+	return models.InboxAnswered, status
 }
 
-// plain answers with a short text.
+// plain answers with a short text. It says its length, so that the caller has it whole once it is flushed.
 func plain(c *gin.Context, status int, text string) {
 	h := c.Writer.Header()
 	h.Set("X-Content-Type-Options", "nosniff")
+	if status != http.StatusNoContent && status != http.StatusNotModified {
+		h.Set("Content-Length", strconv.Itoa(len(text)))
+	}
 	if text == "" || status == http.StatusNoContent || status == http.StatusNotModified {
 		c.Writer.WriteHeader(status)
 		c.Writer.WriteHeaderNow()
@@ -231,21 +278,25 @@ func plain(c *gin.Context, status int, text string) {
 	_, _ = io.WriteString(c.Writer, text) // the caller may have gone
 }
 
-// stream sends a piece n times with a pause after each, as long as somebody reads.
-func (a *api) stream(c *gin.Context, status int, piece []byte, n int, pause time.Duration) {
+// stream sends a piece n times with a pause after each, and reports whether somebody read it to its end. The end of the process is one.
+func (a *api) stream(c *gin.Context, status int, piece []byte, n int, pause time.Duration) (whole bool) {
 	h := c.Writer.Header()
 	h.Set("Content-Type", "text/plain; charset=utf-8")
 	h.Set("X-Content-Type-Options", "nosniff")
 	c.Writer.WriteHeader(status)
 	for range n {
-		if _, err := c.Writer.Write(piece); err != nil || a.Draining() {
-			return
+		if _, err := c.Writer.Write(piece); err != nil {
+			return false
+		}
+		if a.Draining() {
+			return true
 		}
 		c.Writer.Flush()
 		if !a.pause(c.Request.Context(), pause) {
-			return
+			return false
 		}
 	}
+	return true
 }
 
 // pause waits and reports whether the caller is still there.

@@ -76,13 +76,14 @@ func (a *api) showInbox(b models.Inbox) inboxOutput {
 	}
 }
 
-// createInbox makes an inbox. Its address is a secret that nobody can guess, so no key is needed to send to it.
+// createInbox makes an inbox; everything has a default, so the body may be missing. Its address is a secret that nobody can guess, so no key is
+// needed to send to it.
 func (a *api) createInbox(c *gin.Context, key *models.APIKey) error {
 	in := inboxInput{
 		TTL: int(models.DefaultInboxTTL / time.Second), Mode: string(models.InboxAnswer), Status: http.StatusOK,
 		FailStatus: http.StatusInternalServerError,
 	}
-	if err := a.rules.read(c.Request, &in, in.fields()...); err != nil {
+	if err := a.rules.readIfAny(c.Request, &in, in.fields()...); err != nil {
 		return err
 	}
 	if err := in.checkRedirect(); err != nil {
@@ -220,6 +221,29 @@ type inboxRequestOutput struct {
 	Truncated  bool           `json:"body_truncated"`
 	DeliveryID *models.ID     `json:"delivery_id"`
 	Signature  models.Verdict `json:"signature"`
+	Answer     answerOutput   `json:"answer"`
+}
+
+// answerOutput is what a request was answered.
+type answerOutput struct {
+	Outcome models.InboxOutcome `json:"outcome"`
+	Status  *int                `json:"status"`
+	Waited  *int64              `json:"waited_ms"`
+}
+
+// showAnswer tells an answer that has not ended by the time that one may take at most.
+func (a *api) showAnswer(r models.InboxRequest) answerOutput {
+	out := answerOutput{Outcome: r.Answer.Outcome, Status: optional(r.Answer.Status)}
+	switch {
+	case out.Outcome == "" && a.Now().Sub(r.ReceivedAt) < 2*longest:
+		out.Outcome = models.InboxPending
+	case out.Outcome == "":
+		out.Outcome = models.InboxUnknown
+	case out.Outcome != models.InboxUnknown:
+		waited := r.Answer.Waited.Milliseconds()
+		out.Waited = &waited
+	}
+	return out
 }
 
 // showRequest masks headers that are not the sender's for those who may not see secrets: a subscription's own headers hold
@@ -227,7 +251,7 @@ type inboxRequestOutput struct {
 func (a *api) showRequest(r models.InboxRequest, role models.Role) inboxRequestOutput {
 	out := inboxRequestOutput{
 		Number: r.Number, ReceivedAt: millis(r.ReceivedAt), Method: r.Method, Headers: headerLines(r.Headers), Body: string(r.Body),
-		Encoding: "utf-8", Truncated: r.Truncated, DeliveryID: optional(r.DeliveryID), Signature: r.Signature,
+		Encoding: "utf-8", Truncated: r.Truncated, DeliveryID: optional(r.DeliveryID), Signature: r.Signature, Answer: a.showAnswer(r),
 	}
 	if !utf8.Valid(r.Body) {
 		out.Body, out.Encoding = base64.StdEncoding.EncodeToString(r.Body), "base64"
@@ -319,6 +343,7 @@ func (a *api) hideProduction(ctx context.Context, key *models.APIKey, requests [
 		case err == nil && sees(key, d.Sandbox):
 		case err == nil || models.CodeOf(err) == models.CodeNotFound: // gone: nobody knows what it was of
 			r.Headers, r.Body, r.Truncated, r.DeliveryID = nil, nil, true, models.ID{}
+			r.Answer = models.InboxReply{Outcome: models.InboxUnknown} // as with a delivery, how production was answered is its own
 		default:
 			return err
 		}

@@ -126,6 +126,9 @@ func (a *api) retryDeliveries(c *gin.Context, key *models.APIKey) error {
 			wrong = append(wrong, models.FieldError{Name: "subscription_id", Reason: reason("uuid", "")})
 		} else if s, err := a.Store.Subscription(c.Request.Context(), key.OrganizationID, id); err == nil && sees(key, s.Sandbox) {
 			r.SubscriptionID = id
+			if r.Sandbox == nil {
+				r.Sandbox = &s.Sandbox
+			}
 		} else if err == nil || models.CodeOf(err) == models.CodeNotFound {
 			wrong = append(wrong, models.FieldError{Name: "subscription_id", Reason: reason("known_webhook", "")})
 		} else {
@@ -235,20 +238,24 @@ func (a *api) startJob(c *gin.Context, key *models.APIKey, in *jobInput, r model
 	return nil
 }
 
-// listJobs answers the organization's jobs, newest first. A sandbox key sees those that are about sandbox only.
+// listJobs answers the organization's jobs, newest first. A sandbox key sees those of the sandbox only; one that goes through both
+// environments is production's.
 func (a *api) listJobs(c *gin.Context, key *models.APIKey) error {
-	q, err := readQuery(c)
+	q, err := readQuery(c, "sandbox")
 	if err != nil {
 		return err
 	}
 	at := q.place("jobs", key)
 	after := q.afterID(at)
+	sandbox, none := q.environment(key)
 	if err := q.err(); err != nil {
 		return err
 	}
-	found, err := a.Store.Resends(c.Request.Context(), key.OrganizationID, onlySandbox(key), after, at.more())
-	if err != nil {
-		return err
+	var found []models.Resend
+	if !none {
+		if found, err = a.Store.Resends(c.Request.Context(), key.OrganizationID, sandbox, after, at.more()); err != nil {
+			return err
+		}
 	}
 	writePage(c, at, found, func(r models.Resend) []byte { return r.ID[:] }, showJob)
 	return nil
@@ -286,7 +293,7 @@ func (a *api) visibleJob(c *gin.Context, key *models.APIKey) (models.Resend, err
 	if err != nil {
 		return r, err
 	}
-	if !sees(key, r.Sandbox != nil && *r.Sandbox) {
+	if !sees(key, r.OfSandbox()) {
 		return r, noSuch("job")
 	}
 	return r, nil

@@ -117,7 +117,7 @@ func (m *memory) Resends(_ context.Context, org models.ID, sandbox *bool, after 
 	defer leave()
 	var out []models.Resend
 	for _, r := range slices.Backward(m.resends) {
-		if r.OrganizationID == org && (sandbox == nil || r.Sandbox != nil && *r.Sandbox == *sandbox) && before(r.ID, after) && len(out) < limit {
+		if r.OrganizationID == org && (sandbox == nil || r.OfSandbox() == *sandbox) && before(r.ID, after) && len(out) < limit {
 			out = append(out, r)
 		}
 	}

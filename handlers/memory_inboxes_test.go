@@ -88,7 +88,7 @@ func (m *memory) DeleteInbox(_ context.Context, org, id models.ID) error {
 	return nil
 }
 
-func (m *memory) KeepInboxRequest(_ context.Context, r models.InboxRequest) (int, error) {
+func (m *memory) KeepInboxRequest(_ context.Context, r models.InboxRequest, how models.InboxBehavior) (int, error) {
 	leave, err := m.enter()
 	defer leave()
 	if err != nil {
@@ -100,8 +100,27 @@ func (m *memory) KeepInboxRequest(_ context.Context, r models.InboxRequest) (int
 			r.Number = m.inboxes[i].Received
 		}
 	}
+	r.Answer = how.AtOnce(r.Number)
 	m.requests = append(m.requests, r)
 	return r.Number, nil
+}
+
+func (m *memory) AnswerInboxRequest(ctx context.Context, org, inbox models.ID, number int, a models.InboxReply) error {
+	if m.answering != nil {
+		m.answering()
+	}
+	leave, err := m.enter()
+	defer leave()
+	if err == nil {
+		err = ctx.Err()
+	}
+	for i := range m.requests {
+		if r := &m.requests[i]; err == nil && r.OrganizationID == org && r.InboxID == inbox && r.Number == number {
+			r.Answer = a
+			m.answers++
+		}
+	}
+	return err
 }
 
 func (m *memory) InboxRequests(_ context.Context, org, inbox models.ID, before, from, limit int) ([]models.InboxRequest, error) {

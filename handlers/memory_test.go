@@ -32,6 +32,8 @@ type memory struct {
 	attempts      map[models.ID][]models.Attempt
 	inboxes       []models.Inbox
 	requests      []models.InboxRequest
+	answers       int // of them that were stored afterwards
+	answering     func()
 	deliver       func(*models.Delivery) // what becomes of a new delivery at once
 
 	entries           []models.CatalogueEntry

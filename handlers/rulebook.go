@@ -78,6 +78,23 @@ func (r *rulebook) read(req *http.Request, in any, fields ...Field) error {
 	if err := d.read(req, maxOtherBody); err != nil {
 		return err
 	}
+	return r.take(&d, in, fields)
+}
+
+// readIfAny is read for an input that is good as it is: the body may be missing, also where only its end tells so.
+func (r *rulebook) readIfAny(req *http.Request, in any, fields ...Field) error {
+	if req.ContentLength == 0 {
+		return nil
+	}
+	var d document
+	if err := d.read(req, maxOtherBody); err != nil || len(d.raw) == 0 {
+		return err
+	}
+	return r.take(&d, in, fields)
+}
+
+// take puts what a body says into an input and checks it.
+func (r *rulebook) take(d *document, in any, fields []Field) error {
 	given, err := d.readMembers()
 	if err != nil {
 		return err

@@ -125,6 +125,8 @@ func TestASandboxKeySeesNoProductionInAnInbox(t *testing.T) {
 	require.NotContains(t, a.body, "of production")
 	require.NotContains(t, a.body, w.store.deliveries[0].ID.String())
 	require.Len(t, a.data(), 3)
+	require.Equal(t, "unknown", a.data()[1]["answer"].(map[string]any)["outcome"])
+	require.Equal(t, "answered", a.data()[0]["answer"].(map[string]any)["outcome"])
 	require.Contains(t, a.body, "of the sandbox")
 	require.Contains(t, a.body, "of nobody")
 

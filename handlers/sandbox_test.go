@@ -1,8 +1,10 @@
 package handlers
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -227,7 +229,7 @@ func TestInboxes(t *testing.T) {
 	key := w.manager()
 	id, path := w.inboxAt(`{"name":"Mine","ttl_seconds":60,"fail_first":1}`)
 	require.Regexp(t, `^/inbox/[0-9a-f]{32}$`, path)
-	other, _ := w.inboxAt(`{}`)
+	other, _ := w.inboxAt("")
 	require.Len(t, w.call("GET", "/v3/sandbox/inboxes", key, "").is(200).data(), 2)
 	first := w.call("GET", "/v3/sandbox/inboxes?limit=1", key, "").is(200)
 	require.Equal(t, id, first.data()[0]["id"])
@@ -298,6 +300,33 @@ func TestAnInboxIsChanged(t *testing.T) {
 	other := w.key(w.other, models.RoleManager, models.Production)
 	w.call("PATCH", "/v3/sandbox/inboxes/"+id, other, `{}`).is(404)
 	w.call("PATCH", "/v3/sandbox/inboxes/"+id, w.key(w.org, models.RoleReader, models.Production), `{}`).is(403)
+}
+
+// Everything has a default, so no body says as much as an empty object, however its end is told.
+func TestAnInboxNeedsNoBody(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	want := w.call("POST", "/v3/sandbox/inboxes", w.manager(), "{}").is(201).json()
+	for name, change := range map[string]func(*http.Request){
+		"nothing": func(r *http.Request) { r.Body, r.ContentLength = http.NoBody, 0 },
+		"of another type": func(r *http.Request) {
+			r.Body, r.ContentLength = http.NoBody, 0
+			r.Header.Set("Content-Type", "text/plain")
+		},
+		"chunked": func(r *http.Request) { r.Body, r.ContentLength = io.NopCloser(strings.NewReader("")), -1 },
+	} {
+		r := httptest.NewRequestWithContext(t.Context(), "POST", "/v3/sandbox/inboxes", http.NoBody)
+		r.Header.Set("Authorization", "Bearer "+w.manager())
+		r.Header.Set("Content-Type", "application/json")
+		change(r)
+		got := w.serve(r).is(201).json()
+		for _, own := range []string{"id", "url"} {
+			require.NotEqual(t, want[own], got[own], name)
+			got[own] = want[own]
+		}
+		require.Equal(t, want, got, name)
+	}
+	require.Contains(t, w.call("POST", "/v3/sandbox/inboxes", w.manager(), "null").invalid(), "body")
 }
 
 func TestInboxInputIsChecked(t *testing.T) {
@@ -383,6 +412,95 @@ func TestInboxBehaviors(t *testing.T) {
 	w := setup(t)
 	_, path := w.inboxAt(`{"mode":"redirect"}`)
 	require.Equal(t, "https://router.test"+path, w.call("POST", path, "", "{}").is(307).header.Get("Location"))
+}
+
+// TestWhatAnInboxAnswered has each behavior met, and looks at what is told about it.
+func TestWhatAnInboxAnswered(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		body, outcome  string
+		status, waited any
+		after          time.Duration // when the caller leaves
+		stored         int           // afterwards: what is known beforehand costs nothing more
+	}{
+		"at once":       {body: `{"status":204}`, outcome: "answered", status: 204.0, waited: 0.0},
+		"failing":       {body: `{"fail_first":1,"fail_status":503}`, outcome: "answered", status: 503.0, waited: 0.0},
+		"redirect":      {body: `{"mode":"redirect"}`, outcome: "answered", status: 307.0, waited: 0.0},
+		"huge":          {body: `{"mode":"huge","status":201}`, outcome: "answered", status: 201.0, waited: 0.0},
+		"drop":          {body: `{"mode":"drop"}`, outcome: "dropped", waited: 0.0},
+		"delay":         {body: `{"delay_ms":2500,"status":202}`, outcome: "answered", status: 202.0, waited: 2500.0, stored: 1},
+		"late drop":     {body: `{"mode":"drop","delay_ms":700}`, outcome: "dropped", waited: 700.0, stored: 1},
+		"slow, failing": {body: `{"delay_ms":2500,"fail_first":1}`, outcome: "answered", status: 500.0, waited: 0.0, stored: 1},
+		"drip":          {body: `{"mode":"drip"}`, outcome: "answered", status: 200.0, waited: 0.0, stored: 1},
+		"gone":          {body: `{"delay_ms":2500}`, after: 1200 * time.Millisecond, outcome: "gone", waited: 1200.0, stored: 1},
+		"cut":           {body: `{"mode":"endless","delay_ms":100}`, after: time.Second, outcome: "cut", status: 200.0, waited: 100.0, stored: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := setup(t, func(o *Options) { o.Now = time.Now })
+				id, path := w.inboxAt(tc.body)
+				ctx, leave := context.WithCancel(t.Context())
+				defer leave()
+				if tc.after > 0 {
+					time.AfterFunc(tc.after, leave)
+				}
+				func() {
+					defer func() {
+						if tc.outcome == "gone" || tc.outcome == "dropped" {
+							require.Equal(t, http.ErrAbortHandler, recover())
+						}
+					}()
+					w.serve(httptest.NewRequestWithContext(ctx, "POST", path, strings.NewReader("{}")))
+				}()
+				got := w.call("GET", "/v3/sandbox/inboxes/"+id+"/requests", w.manager(), "").is(200).data()[0]["answer"]
+				require.Equal(t, map[string]any{"outcome": tc.outcome, "status": tc.status, "waited_ms": tc.waited}, got)
+				require.Equal(t, tc.stored, w.store.answers)
+				require.Empty(t, w.api.inboxes.receiving)
+			})
+		})
+	}
+}
+
+// TestAnAnswerThatIsNotKnown looks while an inbox waits, and after nobody has stored what became of it.
+func TestAnAnswerThatIsNotKnown(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	id, path := w.inboxAt(`{"delay_ms":1}`)
+	answer := func() map[string]any {
+		return w.call("GET", "/v3/sandbox/inboxes/"+id+"/requests", w.manager(), "").is(200).data()[0]["answer"].(map[string]any)
+	}
+	for range maxSlowEach {
+		require.True(t, w.api.inboxes.misbehave(w.org))
+	}
+	w.call("POST", path, "", "{}").is(503)
+	require.Equal(t, map[string]any{"outcome": "busy", "status": 503.0, "waited_ms": 0.0}, answer())
+	w.store.requests[0].Answer = models.InboxReply{}
+	require.Equal(t, map[string]any{"outcome": "pending", "status": nil, "waited_ms": nil}, answer())
+	w.clock = w.clock.Add(2 * longest)
+	require.Equal(t, map[string]any{"outcome": "unknown", "status": nil, "waited_ms": nil}, answer())
+}
+
+// TestASlowAnswerIsWholeBeforeItIsStored has a caller who must not wait for what is written down about the answer.
+func TestASlowAnswerIsWholeBeforeItIsStored(t *testing.T) {
+	t.Parallel()
+	w := setup(t, func(o *Options) { o.Now = time.Now })
+	_, path := w.inboxAt(`{"delay_ms":1}`)
+	read := make(chan struct{})
+	w.store.answering = func() { <-read }
+	server := httptest.NewServer(w.engine)
+	defer server.Close()
+	defer close(read)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, server.URL+path, http.NoBody)
+	require.NoError(t, err)
+	resp, err := server.Client().Do(req)
+	require.NoError(t, err)
+	body, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	require.Equal(t, "kept\n", string(body))
+	require.NoError(t, resp.Body.Close())
 }
 
 func TestAnEndlessAnswerEndsWithItsReader(t *testing.T) {

@@ -144,8 +144,10 @@ type Inboxes interface {
 	// UpdateInbox stores the name and the behavior.
 	UpdateInbox(ctx context.Context, b models.Inbox, now time.Time) error
 	DeleteInbox(ctx context.Context, org, id models.ID) error
-	// KeepInboxRequest returns the number of the request, counted over all instances.
-	KeepInboxRequest(ctx context.Context, r models.InboxRequest) (number int, err error)
+	// KeepInboxRequest returns the number of the request, counted over all instances, and keeps what is answered at once with it.
+	KeepInboxRequest(ctx context.Context, r models.InboxRequest, how models.InboxBehavior) (number int, err error)
+	// AnswerInboxRequest stores another answer than that.
+	AnswerInboxRequest(ctx context.Context, org, inbox models.ID, number int, a models.InboxReply) error
 	// InboxRequests is newest first: below the number before, unless that is 0, and from the number from on.
 	InboxRequests(ctx context.Context, org, inbox models.ID, before, from, limit int) ([]models.InboxRequest, error)
 }

@@ -46,6 +46,51 @@ type InboxBehavior struct {
 // Fails reports whether the request with a number gets FailStatus.
 func (b InboxBehavior) Fails(number int) bool { return number <= b.FailFrom+b.FailFirst }
 
+// Slow reports whether it takes long on purpose, so that what it answers is told only afterwards.
+func (b InboxBehavior) Slow() bool {
+	return b.Delay > 0 || b.Mode == InboxDrip || b.Mode == InboxEndless
+}
+
+// AtOnce is the answer that the request with a number is to get without waiting. It is zero for a behavior that is slow.
+func (b InboxBehavior) AtOnce(number int) InboxReply {
+	switch {
+	case b.Slow():
+		return InboxReply{}
+	case b.Fails(number):
+		return InboxReply{Outcome: InboxAnswered, Status: b.FailStatus}
+	case b.Mode == InboxDrop:
+		return InboxReply{Outcome: InboxDropped}
+	case b.Mode == InboxRedirect:
+		return InboxReply{Outcome: InboxAnswered, Status: InboxRedirectStatus}
+	}
+	return InboxReply{Outcome: InboxAnswered, Status: b.Status}
+}
+
+// InboxRedirectStatus is what mode redirect answers: the status that keeps method and body (RFC 9110, section 15.4.8).
+const InboxRedirectStatus = 307
+
+// InboxOutcome is what became of the answer to a request at an inbox.
+type InboxOutcome string
+
+// The outcomes of an answer; "" is one that has not ended.
+const (
+	InboxAnswered InboxOutcome = "answered" // sent to its end, as far as a sender can tell
+	InboxCut      InboxOutcome = "cut"      // the status was sent, and the caller went away before the end of the body
+	InboxGone     InboxOutcome = "gone"     // the caller went away before the answer, so it got none
+	InboxDropped  InboxOutcome = "dropped"  // the connection was closed without an answer, as the inbox was told
+	InboxBusy     InboxOutcome = "busy"     // refused, because too many slow answers were under way
+	// InboxPending: it is being answered. InboxUnknown: nobody can tell any more. Both are told of "", by the time that has passed.
+	InboxPending InboxOutcome = "pending"
+	InboxUnknown InboxOutcome = "unknown"
+)
+
+// InboxReply is what a request at an inbox met.
+type InboxReply struct {
+	Outcome InboxOutcome
+	Status  int           // 0 where none was sent
+	Waited  time.Duration // on purpose, until the status, the closing of the connection or the caller's leaving; stored to the millisecond
+}
+
 // Inbox is a built-in receiver: it keeps what arrives at its address, and answers as it was told.
 type Inbox struct {
 	ID             ID
@@ -83,4 +128,5 @@ type InboxRequest struct {
 	Truncated      bool // the body went on after what was kept
 	DeliveryID     ID   // zero where the request names no delivery of this organization
 	Signature      Verdict
+	Answer         InboxReply // zero while it is being answered
 }

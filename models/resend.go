@@ -57,7 +57,7 @@ type Resend struct {
 
 	// What to send. Zero fields do not filter, but for From and To, which are always there: created (a delivery) or accepted (an
 	// event) at From or later, and before To.
-	Sandbox        *bool
+	Sandbox        *bool // nil goes through both environments; that of a subscription is never nil
 	SubscriptionID ID
 	Status         DeliveryStatus
 	EventName      Pattern
@@ -72,6 +72,9 @@ type Resend struct {
 	UpdatedAt     time.Time
 	EndedAt       time.Time // zero while it runs
 }
+
+// OfSandbox reports whether the job is of the sandbox. One that goes through both environments is of production, since it sends there too.
+func (r *Resend) OfSandbox() bool { return r.Sandbox != nil && *r.Sandbox }
 
 // Selects reports whether a job of kind retry is about a delivery. Tests it leaves alone: who asked for one has seen what became of it.
 func (r *Resend) Selects(d *Delivery) bool {

@@ -48,6 +48,9 @@ type inboxRequestRow struct {
 	Signature      models.Verdict
 	Headers        []byte
 	Body           []byte
+	Answer         models.InboxOutcome
+	AnswerStatus   int
+	WaitedMS       int64 `gorm:"column:waited_ms"`
 }
 
 func (inboxRequestRow) TableName() string { return "inbox_requests" }
@@ -56,6 +59,7 @@ func (r inboxRequestRow) model(keys *keyring) (models.InboxRequest, error) {
 	out := models.InboxRequest{
 		InboxID: models.ID(r.InboxID), OrganizationID: models.ID(r.OrganizationID), Number: r.Number, ReceivedAt: instant(r.ReceivedAt),
 		Method: r.Method, Body: r.Body, Truncated: r.Truncated, DeliveryID: models.ID(r.DeliveryID), Signature: r.Signature,
+		Answer: models.InboxReply{Outcome: r.Answer, Status: r.AnswerStatus, Waited: time.Duration(r.WaitedMS) * time.Millisecond},
 	}
 	if len(r.Body) == 0 {
 		out.Body = nil // the databases' drivers differ
@@ -160,9 +164,10 @@ func (s *Store) DeleteInbox(ctx context.Context, org, id models.ID) error {
 	return wrap("delete inbox", result.Error)
 }
 
-// KeepInboxRequest stores a request and returns its number, counted over all instances. The oldest requests go where the inbox would
+// KeepInboxRequest stores a request and returns its number, counted over all instances. What the behavior answers at once is stored with it,
+// so that most answers cost nothing more. The oldest requests go where the inbox would
 // hold more than [models.MaxInboxRequests] or [models.MaxInboxBytes]. The code is not_found when the inbox is gone.
-func (s *Store) KeepInboxRequest(ctx context.Context, r models.InboxRequest) (number int, err error) {
+func (s *Store) KeepInboxRequest(ctx context.Context, r models.InboxRequest, how models.InboxBehavior) (number int, err error) {
 	headers := strings.Join(r.Headers, "\n")
 	row := inboxRequestRow{
 		OrganizationID: uid(r.OrganizationID), InboxID: uid(r.InboxID), ReceivedAt: ms(r.ReceivedAt), Size: len(headers) + len(r.Body),
@@ -186,12 +191,26 @@ func (s *Store) KeepInboxRequest(ctx context.Context, r models.InboxRequest) (nu
 			return models.Errorf(models.CodeNotFound, "There is no such inbox.")
 		}
 		row.Number = numbers[0]
+		row.answer(how.AtOnce(row.Number))
 		if err := tx.Create(&row).Error; err != nil {
 			return err
 		}
 		return prune(tx, row)
 	})
 	return row.Number, wrap("keep request", err)
+}
+
+func (r *inboxRequestRow) answer(a models.InboxReply) {
+	r.Answer, r.AnswerStatus, r.WaitedMS = a.Outcome, a.Status, a.Waited.Milliseconds()
+}
+
+// AnswerInboxRequest stores what a kept request was answered, where that was not known beforehand. One that is no longer kept stays away.
+func (s *Store) AnswerInboxRequest(ctx context.Context, org, inbox models.ID, number int, a models.InboxReply) error {
+	var row inboxRequestRow
+	row.answer(a)
+	err := s.writer(ctx).Model(&inboxRequestRow{}).Where("organization_id = ? AND inbox_id = ? AND number = ?", uid(org), uid(inbox), number).
+		Select("answer", "answer_status", "waited_ms").Updates(&row).Error
+	return wrap("record answer of an inbox", err)
 }
 
 // prune removes the oldest requests of the inbox that got the newest one.

@@ -94,11 +94,12 @@ func (s *Store) Resend(ctx context.Context, org, id models.ID) (models.Resend, e
 	return row.model(), wrap("read job", err)
 }
 
-// Resends lists an organization's jobs, newest first, those of one environment where that is given.
+// Resends lists an organization's jobs, newest first, those of one environment where that is given. A job that goes through both is
+// production's.
 func (s *Store) Resends(ctx context.Context, org models.ID, sandbox *bool, after models.ID, limit int) ([]models.Resend, error) {
 	query := s.reader(ctx).Where("organization_id = ?", uid(org)).Order("id DESC").Limit(limit)
 	if sandbox != nil {
-		query = query.Where("sandbox = ?", *sandbox)
+		query = query.Where("COALESCE(sandbox, FALSE) = ?", *sandbox)
 	}
 	if !after.IsZero() {
 		query = query.Where("id < ?", uid(after))

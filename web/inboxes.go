@@ -181,6 +181,60 @@ type inboxRequest struct {
 	Truncated  bool           `json:"body_truncated"`
 	DeliveryID *string        `json:"delivery_id"`
 	Signature  models.Verdict `json:"signature"`
+	Answer     inboxReply     `json:"answer"`
+}
+
+// inboxReply is what a request was answered.
+type inboxReply struct {
+	Outcome models.InboxOutcome `json:"outcome"`
+	Status  int                 `json:"status"`
+	Waited  int64               `json:"waited_ms"`
+}
+
+// state is what the caller met, for a badge.
+func (a inboxReply) state() ui.State {
+	switch a.Outcome {
+	case models.InboxAnswered, models.InboxCut:
+		tone := ui.Bad
+		if a.Status < 300 {
+			tone = ui.Good
+		}
+		return ui.State{Word: "Answered " + strconv.Itoa(a.Status), Tone: tone}
+	case models.InboxGone:
+		return ui.State{Word: "Caller left", Tone: ui.Bad}
+	case models.InboxDropped:
+		return ui.State{Word: "Dropped", Tone: ui.Bad}
+	case models.InboxBusy:
+		return ui.State{Word: "Too busy, " + strconv.Itoa(a.Status), Tone: ui.Bad}
+	case models.InboxPending:
+		return ui.State{Word: "Being answered", Tone: ui.Wait}
+	case models.InboxUnknown:
+	}
+	return ui.State{Word: "Answer unknown", Tone: ui.Quiet}
+}
+
+// sentence says it with the time that it took.
+func (a inboxReply) sentence() string {
+	after := ""
+	if a.Waited > 0 {
+		after = " after " + ui.Duration(time.Duration(a.Waited)*time.Millisecond)
+	}
+	switch a.Outcome {
+	case models.InboxAnswered:
+		return "It was answered " + strconv.Itoa(a.Status) + after + "."
+	case models.InboxCut:
+		return "It was answered " + strconv.Itoa(a.Status) + after + ", and the caller left before the end of the body."
+	case models.InboxGone:
+		return "The caller left" + after + ", before the answer."
+	case models.InboxDropped:
+		return "The connection was dropped" + after + "."
+	case models.InboxBusy:
+		return "It was refused with " + strconv.Itoa(a.Status) + ", because too many slow answers were under way."
+	case models.InboxPending:
+		return "It is being answered."
+	case models.InboxUnknown:
+	}
+	return "Nobody can tell what it was answered."
 }
 
 // headerText is its headers, one a line.

@@ -3,6 +3,7 @@ package web
 import (
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -115,31 +116,12 @@ func (v *view) job() (*job, error) {
 	if err := v.get("/v3/jobs/"+id.String(), j); err != nil {
 		return nil, err
 	}
-	switch {
-	case j.Sandbox != nil:
-		v.shows(*j.Sandbox)
-	case j.SubscriptionID != nil:
-		if id, err = models.ParseID(*j.SubscriptionID); err == nil {
-			err = v.showsThatOf(id)
-		}
-	default:
-		v.shows(false) // it goes through production too
-	}
-	return j, err
+	v.shows(j.Sandbox != nil && *j.Sandbox) // what goes through both goes through production too
+	return j, nil
 }
 
-// environment says whose deliveries it sends, as far as the job itself knows.
-func (j *job) environment() string {
-	switch {
-	case j.Sandbox == nil && j.SubscriptionID != nil:
-		return "" // its subscription's
-	case j.Sandbox == nil:
-		return "Production and sandbox"
-	case *j.Sandbox:
-		return "Sandbox"
-	}
-	return "Production"
-}
+// wide says that it goes through more than the environment that its list is of.
+func (j *job) wide() bool { return j.Sandbox == nil }
 
 // deliveries is the list of what it was about: deliveries of the time that it went through, or those that it made.
 func (j *job) deliveries() string {
@@ -162,7 +144,7 @@ func (j *job) deliveries() string {
 
 func (s *site) listJobs(v *view) error {
 	const each = "25"
-	q := url.Values{"limit": {each}}
+	q := url.Values{"limit": {each}, "sandbox": {strconv.FormatBool(v.sandbox())}}
 	after := v.r.URL.Query().Get("after")
 	set(q, "after", after)
 	var page apiPage[job]

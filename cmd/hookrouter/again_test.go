@@ -82,6 +82,16 @@ func TestSendAgain(t *testing.T) {
 		}
 		filter := map[string]any{"from": "2020-01-01T00:00:00Z", "rate_per_second": 4}
 		n.must(http.StatusAccepted, http.MethodPost, "/v3/deliveries/retry", key, filter, &job)
+		var sandbox struct{ Key string }
+		n.must(http.StatusCreated, http.MethodPost, "/v3/api_keys", key, map[string]any{"role": "manager", "environment": "sandbox"}, &sandbox)
+		var seen struct{ Data []struct{ ID string } }
+		n.must(http.StatusOK, http.MethodGet, "/v3/jobs", sandbox.Key, nil, &seen)
+		require.Empty(t, seen.Data, "it goes through production too")
+		for _, method := range []string{http.MethodGet, http.MethodDelete} {
+			n.must(http.StatusNotFound, method, "/v3/jobs/"+job.ID, sandbox.Key, nil, nil)
+		}
+		n.must(http.StatusOK, http.MethodGet, "/v3/jobs?sandbox=false", key, nil, &seen)
+		require.Equal(t, job.ID, seen.Data[0].ID)
 		progress := func() int {
 			n.must(http.StatusOK, http.MethodGet, "/v3/jobs/"+job.ID, key, nil, &job)
 			return job.Sent

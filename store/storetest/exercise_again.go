@@ -439,6 +439,7 @@ func exerciseResendList(w *world) {
 	list, err = w.Resends(w.Context(), w.org.ID, &no, models.ID{}, 100)
 	require.NoError(w, err)
 	require.Empty(w, list)
+	exerciseResendEnvironments(w)
 
 	now := w.clock.Advance(time.Second)
 	got, err := w.CancelResend(w.Context(), w.org.ID, all[0].ID, now)

@@ -39,7 +39,7 @@ func (w *world) arrive(b models.Inbox, change ...func(*models.InboxRequest)) int
 	for _, c := range change {
 		c(&r)
 	}
-	n, err := w.KeepInboxRequest(w.Context(), r)
+	n, err := w.KeepInboxRequest(w.Context(), r, models.InboxBehavior{Mode: models.InboxAnswer, Status: 202, FailFirst: 1, FailStatus: 500})
 	require.NoError(w, err)
 	return n
 }
@@ -74,20 +74,28 @@ func exerciseInboxes(w *world) {
 	require.Equal(w, 2, w.arrive(b, func(r *models.InboxRequest) {
 		r.DeliveryID, r.Signature, r.Truncated, r.Headers, r.Body = delivery, models.VerdictValid, true, nil, nil
 	}))
-	_, err = w.KeepInboxRequest(ctx, models.InboxRequest{InboxID: b.ID, OrganizationID: other.ID, Method: "POST"})
+	_, err = w.KeepInboxRequest(ctx, models.InboxRequest{InboxID: b.ID, OrganizationID: other.ID, Method: "POST"}, b.Behavior)
 	w.requireCode(models.CodeNotFound, err)
 	requests, err := w.InboxRequests(ctx, w.org.ID, b.ID, 0, 0, 10)
 	require.NoError(w, err)
 	require.Equal(w, []models.InboxRequest{
 		{
 			InboxID: b.ID, OrganizationID: w.org.ID, Number: 2, ReceivedAt: w.clock.Now(), Method: "POST", Truncated: true,
-			DeliveryID: delivery, Signature: models.VerdictValid,
+			DeliveryID: delivery, Signature: models.VerdictValid, Answer: models.InboxReply{Outcome: models.InboxAnswered, Status: 202},
 		},
 		{
 			InboxID: b.ID, OrganizationID: w.org.ID, Number: 1, ReceivedAt: w.clock.Now(), Method: "POST", Body: []byte("body\x00"),
 			Headers: []string{"A: 1", "B: two"}, Signature: models.VerdictMissing,
+			Answer: models.InboxReply{Outcome: models.InboxAnswered, Status: 500},
 		},
 	}, requests)
+	gone := models.InboxReply{Outcome: models.InboxGone, Waited: 1500 * time.Millisecond}
+	require.NoError(w, w.AnswerInboxRequest(ctx, w.org.ID, b.ID, 2, gone))
+	require.NoError(w, w.AnswerInboxRequest(ctx, other.ID, b.ID, 1, gone), "it is not there, as one that was removed meanwhile")
+	answered, err := w.InboxRequests(ctx, w.org.ID, b.ID, 0, 0, 10)
+	require.NoError(w, err)
+	require.Equal(w, gone, answered[0].Answer)
+	require.Equal(w, requests[1], answered[1])
 	for _, tc := range []struct{ before, from, limit, want int }{{2, 0, 10, 1}, {0, 2, 10, 2}, {0, 0, 1, 2}} {
 		requests, err = w.InboxRequests(ctx, w.org.ID, b.ID, tc.before, tc.from, tc.limit)
 		require.NoError(w, err)

@@ -38,6 +38,28 @@ func exerciseResendSuspended(w *world) {
 	require.True(w, w.ledger().Balanced())
 }
 
+// exerciseResendEnvironments lists jobs of another organization: of each environment, and through both.
+func exerciseResendEnvironments(w *world) {
+	org := w.organization("environments").ID
+	yes, no := true, false
+	made := map[*bool]models.Resend{}
+	for _, sandbox := range []*bool{&yes, &no, nil} {
+		made[sandbox] = w.resend(func(r *models.Resend) { r.OrganizationID, r.Sandbox = org, sandbox })
+	}
+	for sandbox, want := range map[*bool][]models.Resend{
+		&yes: {made[&yes]},
+		&no:  {made[nil], made[&no]}, // what goes through both sends in production too
+		nil:  {made[nil], made[&no], made[&yes]},
+	} {
+		list, err := w.Resends(w.Context(), org, sandbox, models.ID{}, 10)
+		require.NoError(w, err)
+		require.Equal(w, want, list)
+		list, err = w.Resends(w.Context(), org, sandbox, want[0].ID, 10)
+		require.NoError(w, err)
+		require.Equal(w, want[1:], append([]models.Resend{}, list...))
+	}
+}
+
 // exerciseResendIsolated damages the subscription of one job. Jobs are taken in the order in which they were made.
 func exerciseResendIsolated(w *world) {
 	bad, well, owner := w.subscribe(), w.subscribe(), w.register("a")

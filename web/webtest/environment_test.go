@@ -248,6 +248,25 @@ func holdJobs(w *tabs) {
 	require.Equal(w.t, http.StatusBadRequest, got.status)
 	require.Contains(w.t, page, "does not say which environment")
 	require.Equal(w.t, before, w.jobs(), "nothing was started")
+
+	// The list has those of its environment, and with production's those that go through both.
+	of := map[string]string{}
+	for name, filter := range map[string]map[string]any{"sandbox": {"subscription_id": w.tried}, "production": {"subscription_id": w.live}, "both": {}} {
+		var job struct{ ID string }
+		filter["from"] = "2020-01-01T00:00:00Z"
+		w.p.api(http.StatusAccepted, http.MethodPost, "/v3/deliveries/retry", filter, &job)
+		of[name] = job.ID
+	}
+	for environment, theirs := range map[string][]string{"sandbox": {"production", "both"}, "production": {"sandbox"}} {
+		page := w.see("/developers/jobs?in="+environment, environment)
+		require.Contains(w.t, page, of[environment])
+		for _, name := range theirs {
+			require.NotContains(w.t, page, of[name], name)
+		}
+		w.see("/developers/jobs/"+of[environment], environment)
+	}
+	require.Regexp(w.t, "(?s)"+of["both"]+".*?Production and sandbox", w.see("/developers/jobs", "production"))
+	w.see("/developers/jobs/"+of["both"], "production")
 }
 
 // holdPreviews: what was previewed is sent as it was previewed, or not at all.

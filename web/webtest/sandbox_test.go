@@ -51,6 +51,8 @@ func TestSandboxFromEmptyToSigned(t *testing.T) {
 	b.await(`document.querySelectorAll("tbody tr")[1].querySelector(".sent .badge")?.innerText === "Delivered"`, "the second step is not delivered")
 	watcher.await(`document.querySelectorAll(".arrived").length === 2`, "what arrives does not come in by itself")
 	watcher.see("Signature valid")
+	watcher.see("Answered 500")
+	watcher.see("Answered 200")
 	watcher.see(`"event_name": "signer.notified"`)
 	require.NotEmpty(t, ask(watcher, chromedp.Evaluate[string](`document.querySelector('.arrived a[href^="/developers/deliveries/"]').innerText`)))
 
