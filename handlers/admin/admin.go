@@ -47,6 +47,7 @@ type Options struct {
 	Random io.Reader // cryptographic, such as crypto/rand.Reader: keys are made from it
 
 	SubscriptionQuota int // the default of organizations; 0 sets none
+	WorkspaceQuota    int // of every organization; 0 sets none
 
 	Lanes    Lister    // nil where this instance sends nothing
 	Settings []Setting // as they hold in this process
