@@ -237,18 +237,21 @@ func (a *api) startJob(c *gin.Context, key *models.APIKey, in *jobInput, r model
 
 // listJobs answers the organization's jobs, newest first. A sandbox key sees those that are about sandbox only.
 func (a *api) listJobs(c *gin.Context, key *models.APIKey) error {
-	q, err := readQuery(c)
+	q, err := readQuery(c, "sandbox")
 	if err != nil {
 		return err
 	}
 	at := q.place("jobs", key)
 	after := q.afterID(at)
+	sandbox, none := q.environment(key)
 	if err := q.err(); err != nil {
 		return err
 	}
-	found, err := a.Store.Resends(c.Request.Context(), key.OrganizationID, onlySandbox(key), after, at.more())
-	if err != nil {
-		return err
+	var found []models.Resend
+	if !none {
+		if found, err = a.Store.Resends(c.Request.Context(), key.OrganizationID, sandbox, after, at.more()); err != nil {
+			return err
+		}
 	}
 	writePage(c, at, found, func(r models.Resend) []byte { return r.ID[:] }, showJob)
 	return nil
@@ -265,6 +268,9 @@ func (a *api) getJob(c *gin.Context, key *models.APIKey) error {
 
 // cancelJob ends a job where it stands and answers it. One that has ended stays as it is.
 func (a *api) cancelJob(c *gin.Context, key *models.APIKey) error {
+	if err := refuseParameters(c.Request); err != nil {
+		return err
+	}
 	r, err := a.visibleJob(c, key)
 	if err != nil {
 		return err

@@ -498,3 +498,21 @@ func TestEveryRouteIsGuarded(t *testing.T) {
 		require.Equal(t, 401, rec.Code, "%d %s %s", i, r.Method, r.Path)
 	}
 }
+
+// TestLooksTakeNoParameters: a parameter that a look does not have is named, not ignored.
+func TestLooksTakeNoParameters(t *testing.T) {
+	t.Parallel()
+	w := setup(t, token)
+	org := w.call("POST", "/organizations", `{"name":"Acme"}`, 201)["id"].(string)
+	for _, path := range []string{
+		"/organizations", "/organizations/" + org, "/organizations/" + org + "/keys", "/ledger", "/suspensions", "/instances", "/storage", "/queue",
+		"/quotas", "/lanes", "/settings", "/audit_log",
+	} {
+		w.call("GET", path, "", 200)
+		require.Equal(t, []string{"colour"}, w.invalid("GET", path+"?colour=1", ""), path)
+		if path != "/organizations" && path != "/audit_log" {
+			require.Equal(t, []string{"after", "limit"}, w.invalid("GET", path+"?limit=1&after=x", ""), path)
+		}
+	}
+	require.Equal(t, []string{"action"}, w.invalid("GET", "/audit_log?action=key.made", ""))
+}
