@@ -87,6 +87,10 @@ func TestActionsCanBeFiltered(t *testing.T) {
 	for _, action := range actions {
 		require.Contains(t, known, action)
 	}
+	o := w.api.Options
+	o.Surfaces = []Surface{{Routes: []Route{{Method: "POST", Path: "/x", Does: "thing.do"}}}}
+	_, err := New(o)
+	require.ErrorContains(t, err, "thing.do", "a surface can't enter what nobody can look up")
 	for _, good := range append(known, "*", "webhook.*", "event_type.*") {
 		w.call("GET", "/v3/audit_log?action="+good, key, "").is(200)
 	}
