@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -106,5 +107,25 @@ func TestQuotasOfTheSettings(t *testing.T) {
 	require.Len(t, uses.Data, 1)
 	for name, want := range map[string]float64{"subscriptions": 1, "subscription_quota": 1, "workspaces": 2, "workspace_quota": 2, "valid_keys": 1} {
 		require.Equal(t, want, uses.Data[0][name], name)
+	}
+}
+
+// TestTheDocumentHasTheLimits holds the table of docs/api.md against what is enforced.
+func TestTheDocumentHasTheLimits(t *testing.T) {
+	t.Parallel()
+	text := document(t, "docs/api.md")
+	c, err := readConfig(map[string]string{"HOOKROUTER_MASTER_KEY": testMasterKey}, flagSet(t), false)
+	require.NoError(t, err)
+	for of, most := range map[string]int{
+		"subscriptions": c.QuotaSubscriptions, "workspaces": c.QuotaWorkspaces, "event types of its own": models.MaxOwnEntries,
+		"scopes of its own": models.MaxOwnEntries, "valid keys that it makes itself": models.MaxKeys,
+		"inboxes that have not expired": models.MaxInboxes, "jobs that are running": models.MaxRunningResends,
+	} {
+		require.Regexp(t, fmt.Sprintf(`(?m)^\| %s \| %d[; ]`, of, most), text)
+	}
+	for _, action := range models.AuditActions() {
+		object, verb, _ := strings.Cut(action, ".")
+		require.Contains(t, text, "`"+object, action)
+		require.Regexp(t, "[`.]"+verb+"`", text, action)
 	}
 }
