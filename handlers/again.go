@@ -34,6 +34,9 @@ type replayOutput struct {
 
 // replayEvent makes new deliveries of an event: to the subscriptions that the body names, or to those that match it now.
 func (a *api) replayEvent(c *gin.Context, key *models.APIKey) error {
+	if err := refuseParameters(c.Request); err != nil {
+		return err
+	}
 	e, err := a.visibleEvent(c, key)
 	if err != nil {
 		return err

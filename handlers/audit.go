@@ -241,15 +241,15 @@ func (q *query) actor(name string) (kind models.ActorKind, key models.ID) {
 	return models.ActorKey, key
 }
 
-// action reads the name of an action, or a family of them.
+// action reads the name of an action, or a family of them. One that there is not is refused: an empty list would say that nothing was done.
 func (q *query) action(name string) models.Pattern {
 	v, ok := q.take(name)
 	if !ok {
 		return ""
 	}
-	if text := patternFault(v); text != "" {
-		q.wrong = append(q.wrong, models.FieldError{Name: name, Reason: text})
-		return ""
+	p, err := models.ParsePattern(v)
+	if known := models.AuditActions(); err != nil || !slices.ContainsFunc(known, p.Match) {
+		q.wrong = append(q.wrong, models.FieldError{Name: name, Reason: reason("action", strings.Join(known, ", "))})
 	}
-	return models.Pattern(v)
+	return p
 }

@@ -25,6 +25,9 @@ type removalOutput struct {
 
 // removeEntity removes the events of an entity with all that belongs to them: 200 when it is done, 202 while it goes on.
 func (a *api) removeEntity(c *gin.Context, key *models.APIKey) error {
+	if err := refuseParameters(c.Request); err != nil {
+		return err
+	}
 	entity := c.Param("entity")
 	if !storedKey(entity) {
 		return models.Errorf(models.CodeNotFound, "There is no event of this entity.")
@@ -50,6 +53,9 @@ func (a *api) removeEntity(c *gin.Context, key *models.APIKey) error {
 
 // expungePayload empties one event's data. It may be called again.
 func (a *api) expungePayload(c *gin.Context, key *models.APIKey) error {
+	if err := refuseParameters(c.Request); err != nil {
+		return err
+	}
 	e, err := a.visibleEvent(c, key)
 	if err != nil {
 		return err

@@ -225,7 +225,11 @@ func ReadFields(r *http.Request, partial bool, fields ...Field) error {
 
 // ReadAction reads the body of a call that does something, such as to send again. A field that it does not know is an error: ignored, a filter
 // with a typing error selects everything, and a dry run that is misspelt is none.
+// One in the address is as wrong.
 func ReadAction(r *http.Request, fields ...Field) error {
+	if err := refuseParameters(r); err != nil {
+		return err
+	}
 	var d document
 	if err := d.read(r, maxOtherBody); err != nil {
 		return err
@@ -248,6 +252,9 @@ func (d *document) action(fields []Field) error {
 // ReadNothing reads the body of a call that needs none: it may be missing, null, which is how some clients write that, or an empty object. With
 // anything in it the caller expects something that would not happen, such as a dry run.
 func ReadNothing(r *http.Request) error {
+	if err := refuseParameters(r); err != nil {
+		return err
+	}
 	if r.ContentLength == 0 {
 		return nil
 	}

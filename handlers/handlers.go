@@ -59,6 +59,7 @@ type Options struct {
 	Limit              Limit
 	SubscriptionQuota  int               // per organization; 0 sets none
 	EntityWebhookQuota int               // the same for webhooks of document packs, which don't count among the others
+	WorkspaceQuota     int               // workspaces per organization; 0 sets none
 	Catalogue          *models.Catalogue // default: the built-in one
 	Logger             *slog.Logger      // default: discards
 	Surfaces           []Surface
@@ -104,7 +105,7 @@ func newAPI(o Options) (*api, error) {
 			return nil, fmt.Errorf("handlers: Options.%s is required", name)
 		}
 	}
-	if o.Limit.Minute < 0 || o.Limit.Hour < 0 || o.SubscriptionQuota < 0 || o.EntityWebhookQuota < 0 {
+	if o.Limit.Minute < 0 || o.Limit.Hour < 0 || o.SubscriptionQuota < 0 || o.EntityWebhookQuota < 0 || o.WorkspaceQuota < 0 {
 		return nil, errors.New("handlers: limits, quotas and timeouts must not be negative")
 	}
 	o.Catalogue = cmp.Or(o.Catalogue, models.BuiltinCatalogue())

@@ -29,7 +29,7 @@ type inboxInput struct {
 	Delay      int    `json:"delay_ms" validate:"min=0,max=60000"`
 	FailFirst  int    `json:"fail_first" validate:"min=0,max=1000"`
 	FailStatus int    `json:"fail_status" validate:"min=200,max=599"`
-	RedirectTo string `json:"redirect_to" validate:"max=1024"`
+	RedirectTo string `json:"redirect_to" validate:"omitempty,max=1024,web_address"`
 }
 
 func (in *inboxInput) fields() []Field {
@@ -86,9 +86,6 @@ func (a *api) createInbox(c *gin.Context, key *models.APIKey) error {
 	if err := a.rules.readIfAny(c.Request, &in, in.fields()...); err != nil {
 		return err
 	}
-	if err := in.checkRedirect(); err != nil {
-		return err
-	}
 	now := a.Now().UTC()
 	id := a.NewID()
 	b := models.Inbox{
@@ -111,13 +108,6 @@ func (in *inboxInput) behavior() models.InboxBehavior {
 	}
 }
 
-func (in *inboxInput) checkRedirect() error {
-	if in.RedirectTo != "" && !webAddress(in.RedirectTo) {
-		return models.Invalid(models.FieldError{Name: "redirect_to", Reason: reason("web_address", "")})
-	}
-	return nil
-}
-
 // updateInbox changes the name and the behavior; what the body does not name stays. A fail_first counts from the change on.
 func (a *api) updateInbox(c *gin.Context, key *models.APIKey) error {
 	b, err := a.inbox(c, key)
@@ -135,9 +125,6 @@ func (a *api) updateInbox(c *gin.Context, key *models.APIKey) error {
 		return Integer(&in.FailFirst)(v)
 	}})
 	if err := a.rules.read(c.Request, &in, fields...); err != nil {
-		return err
-	}
-	if err := in.checkRedirect(); err != nil {
 		return err
 	}
 	b.Name, b.Behavior = in.Name, in.behavior()

@@ -272,6 +272,9 @@ func (a *api) getJob(c *gin.Context, key *models.APIKey) error {
 
 // cancelJob ends a job where it stands and answers it. One that has ended stays as it is.
 func (a *api) cancelJob(c *gin.Context, key *models.APIKey) error {
+	if err := refuseParameters(c.Request); err != nil {
+		return err
+	}
 	r, err := a.visibleJob(c, key)
 	if err != nil {
 		return err

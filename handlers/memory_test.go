@@ -332,7 +332,7 @@ func (m *memory) SubscriptionVersion(_ context.Context, org, id models.ID, versi
 	return s, nil
 }
 
-func (m *memory) CreateWorkspace(_ context.Context, w models.Workspace) error {
+func (m *memory) CreateWorkspace(_ context.Context, w models.Workspace, quota int) error {
 	leave, err := m.enter()
 	defer leave()
 	if err != nil {
@@ -340,6 +340,9 @@ func (m *memory) CreateWorkspace(_ context.Context, w models.Workspace) error {
 	}
 	if slices.ContainsFunc(m.workspaces, func(x models.Workspace) bool { return x.OrganizationID == w.OrganizationID && x.ID == w.ID }) {
 		return models.Errorf(models.CodeConflict, "There is a workspace with this id.")
+	}
+	if quota > 0 && len(m.workspaces) >= quota {
+		return models.Errorf(models.CodeQuota, "The organization has all the %d workspaces it may have.", quota)
 	}
 	m.workspaces = append(m.workspaces, w)
 	slices.SortFunc(m.workspaces, func(a, b models.Workspace) int { return slices.Compare(a.ID[:], b.ID[:]) })

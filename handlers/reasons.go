@@ -55,6 +55,8 @@ var reasons = map[string]string{
 
 	"version": "There is no such version. GET /v3/webhooks/{id}/versions lists them.",
 
+	"action": "There is no such action. This value must be one of these, or a family such as webhook.*: %s.",
+
 	// a dry run
 	"webhook":     "There is no webhook with this id.",
 	"last_events": "This value must be a whole number from 1 to 10000.",

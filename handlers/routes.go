@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -131,6 +132,9 @@ func (a *api) engine() (http.Handler, error) {
 	}
 	for _, s := range a.Surfaces {
 		for _, r := range s.Routes {
+			if r.Does != "" && !slices.Contains(models.AuditActions(), r.Does) {
+				return nil, fmt.Errorf("handlers: %s %s does %s, which is none of models.AuditActions", r.Method, r.Path, r.Does)
+			}
 			e.Handle(r.Method, r.Path, a.answer(a.guardedBy(s, r)))
 		}
 	}

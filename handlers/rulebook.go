@@ -29,18 +29,19 @@ func newRulebook(catalogue *models.Catalogue, endpoints EndpointChecker, formats
 	}
 	r.validate.RegisterTagNameFunc(func(f reflect.StructField) string { return f.Tag.Get("json") })
 	for tag, holds := range map[string]func(string) bool{
-		"endpoint":   func(s string) bool { return r.endpointFault(s) == "" },
-		"safe":       safeText,
-		"printable":  printable,
-		"format":     func(s string) bool { return slices.Contains(formats.Names(), models.Format(s)) },
-		"masked":     func(s string) bool { return s != secretMask },
-		"entity_key": func(s string) bool { return s != "" && len(s) <= models.MaxEntityKey },
-		"pattern":    func(s string) bool { return patternFault(s) == "" },
-		"new_type":   func(s string) bool { return models.ValidEventName(s) },
-		"not_ours":   func(s string) bool { return !models.Operational(s) },
-		"new_scope":  validScopeName,
-		"uuid":       func(s string) bool { id, err := models.ParseID(s); return err == nil && !id.IsZero() },
-		"workspace":  func(s string) bool { _, err := models.ParseID(s); return err == nil || s == models.Any },
+		"endpoint":    func(s string) bool { return r.endpointFault(s) == "" },
+		"safe":        safeText,
+		"printable":   printable,
+		"format":      func(s string) bool { return slices.Contains(formats.Names(), models.Format(s)) },
+		"masked":      func(s string) bool { return s != secretMask },
+		"web_address": webAddress,
+		"entity_key":  func(s string) bool { return s != "" && len(s) <= models.MaxEntityKey },
+		"pattern":     func(s string) bool { return patternFault(s) == "" },
+		"new_type":    func(s string) bool { return models.ValidEventName(s) },
+		"not_ours":    func(s string) bool { return !models.Operational(s) },
+		"new_scope":   validScopeName,
+		"uuid":        func(s string) bool { id, err := models.ParseID(s); return err == nil && !id.IsZero() },
+		"workspace":   func(s string) bool { _, err := models.ParseID(s); return err == nil || s == models.Any },
 	} {
 		err := r.validate.RegisterValidation(tag, func(fl validator.FieldLevel) bool { return holds(fl.Field().String()) })
 		if err != nil {

@@ -269,6 +269,7 @@ func TestInboxes(t *testing.T) {
 		w.call("POST", "/v3/sandbox/inboxes", key, "{}").is(201)
 	}
 	require.Equal(t, "quota.exceeded", w.call("POST", "/v3/sandbox/inboxes", key, "{}").is(403).json()["type"])
+	require.Len(t, w.call("POST", "/v3/sandbox/inboxes", key, `{"mode":"nap","status":1,"redirect_to":"x"}`).invalid(), 3, "all at once")
 }
 
 // TestAnInboxIsChanged lets one that was well fail twice.

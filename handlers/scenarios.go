@@ -147,6 +147,9 @@ type runEventOutput struct {
 
 // runScenario publishes what happens at once and answers; the rest follows while this instance runs.
 func (a *api) runScenario(c *gin.Context, key *models.APIKey) error {
+	if err := refuseParameters(c.Request); err != nil {
+		return err
+	}
 	speed := 1.0
 	var in sampleInput
 	var one stepInput

@@ -74,7 +74,8 @@ type Subscriptions interface {
 
 // Workspaces keeps the workspaces of organizations.
 type Workspaces interface {
-	CreateWorkspace(ctx context.Context, w models.Workspace) error
+	// CreateWorkspace's error is of code conflict where the id is taken, quota where there are as many as there may be; 0 sets no limit.
+	CreateWorkspace(ctx context.Context, w models.Workspace, quota int) error
 	Workspace(ctx context.Context, org, id models.ID) (models.Workspace, error)
 	RenameWorkspace(ctx context.Context, org, id models.ID, name string) (models.Workspace, error)
 	Workspaces(ctx context.Context, org models.ID, after models.ID, limit int) ([]models.Workspace, error)

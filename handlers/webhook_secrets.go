@@ -73,6 +73,9 @@ func showSecrets(s *models.Subscription, now time.Time) []secretOutput {
 
 // rotateSecret gives a subscription its next secret and answers it, once.
 func (a *api) rotateSecret(c *gin.Context, key *models.APIKey) error {
+	if err := refuseParameters(c.Request); err != nil {
+		return err
+	}
 	in := rotationInput{Overlap: int(defaultOverlap / time.Second)}
 	if c.Request.ContentLength != 0 { // without a body everything is left to us
 		err := ReadAction(c.Request,
@@ -144,6 +147,9 @@ func (a *api) step(c *gin.Context, key *models.APIKey, take func(*models.Subscri
 // listSecrets answers which secrets a subscription has, without them, and what was signed with which: when the current one's attempts
 // succeed, the previous one may go.
 func (a *api) listSecrets(c *gin.Context, key *models.APIKey) error {
+	if err := refuseParameters(c.Request); err != nil {
+		return err
+	}
 	s, err := a.visibleWebhook(c, key)
 	if err != nil {
 		return err

@@ -12,6 +12,9 @@ import (
 
 // listWebhooks answers a bare array, oldest first: the vendor's list of subscriptions has no pages.
 func (a *api) listWebhooks(c *gin.Context, key *models.APIKey) error {
+	if err := refuseParameters(c.Request); err != nil {
+		return err
+	}
 	subs, err := a.Store.Subscriptions(c.Request.Context(), key.OrganizationID, onlySandbox(key))
 	if err != nil {
 		return err

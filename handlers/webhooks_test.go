@@ -291,8 +291,10 @@ func TestAChangeIsNotRefusedForWhatWasStoredUnderEarlierRules(t *testing.T) {
 
 func TestQuota(t *testing.T) {
 	t.Parallel()
-	w := setup(t, func(o *Options) { o.SubscriptionQuota = 1 })
+	w := setup(t, func(o *Options) { o.SubscriptionQuota, o.WorkspaceQuota = 1, 1 })
 	key := w.manager()
+	w.call("POST", "/v3/workspaces", key, `{"name":"Sales"}`).is(201)
+	require.Equal(t, "quota.exceeded", w.call("POST", "/v3/workspaces", key, `{"name":"Legal"}`).is(403).json()["type"])
 	w.call("POST", "/v3/webhooks", key, validWebhook.with(nil)).is(201)
 	require.Equal(t, "quota.exceeded", w.call("POST", "/v3/webhooks", key, validWebhook.with(nil)).is(403).json()["type"])
 }

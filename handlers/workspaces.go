@@ -56,7 +56,7 @@ func (a *api) createWorkspace(c *gin.Context, key *models.APIKey) error {
 			return err
 		}
 	}
-	if err := a.Store.CreateWorkspace(c.Request.Context(), w); err != nil {
+	if err := a.Store.CreateWorkspace(c.Request.Context(), w, a.WorkspaceQuota); err != nil {
 		return err
 	}
 	Concerns(c, models.ID{}, w.ID.String())

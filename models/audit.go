@@ -20,6 +20,24 @@ type Actor struct {
 	KeyHint string
 }
 
+// AuditActions lists every action that the audit log has, by name.
+func AuditActions() []string {
+	return []string{
+		"delivery.retry",
+		"entity.delete_webhooks", "entity.remove",
+		"event.expunge", "event.replay",
+		"event_type.create", "event_type.delete", "event_type.update",
+		"inbox.create", "inbox.delete", "inbox.update",
+		"job.backfill", "job.cancel", "job.retry",
+		"key.create", "key.revoke",
+		"organization.create", "organization.update",
+		"scope.create", "scope.delete", "scope.update",
+		"webhook.activate_secret", "webhook.cancel_rotation", "webhook.create", "webhook.delete", "webhook.finish_rotation", "webhook.resume", "webhook.revert",
+		"webhook.rotate_secret", "webhook.suspend", "webhook.test", "webhook.update",
+		"workspace.create", "workspace.delete", "workspace.update",
+	}
+}
+
 // AuditOutcome says what became of an action.
 type AuditOutcome string
 

@@ -2,6 +2,7 @@ package models
 
 import (
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -28,6 +29,9 @@ const (
 	KindEventType CatalogueKind = "event_type"
 	KindScope     CatalogueKind = "scope"
 )
+
+// Many is what several entries of the kind are called in a sentence.
+func (k CatalogueKind) Many() string { return strings.ReplaceAll(string(k), "_", " ") + "s" }
 
 // Limits of an organization's own catalogue; our own choice. They bound what an instance keeps in memory of each organization.
 const (

@@ -52,5 +52,6 @@ type Lane struct {
 type QuotaUse struct {
 	Organization  Organization
 	Subscriptions int
+	Workspaces    int
 	Keys          int // valid ones
 }

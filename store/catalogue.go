@@ -115,7 +115,7 @@ func (s *Store) CreateCatalogueEntry(ctx context.Context, e *models.CatalogueEnt
 			return err
 		}
 		if count >= models.MaxOwnEntries {
-			return models.Errorf(models.CodeQuota, "The organization has all the %d entries of its own that it may have.", models.MaxOwnEntries)
+			return models.Errorf(models.CodeQuota, "The organization has all the %d %s of its own that it may have.", models.MaxOwnEntries, e.Kind.Many())
 		}
 		// The tombstone of an entry of this name makes room. Its revision is not needed: the new one is higher.
 		err = tx.Exec("DELETE FROM catalogue_entries WHERE organization_id = ? AND kind = ? AND name = ? AND deleted",

@@ -84,7 +84,7 @@ func (s *Store) CreateInbox(ctx context.Context, b models.Inbox) error {
 	}
 	err = s.tx(ctx, func(tx *gorm.DB) error {
 		// Two calls at the same time must not both find the last place free.
-		if err := tx.Exec("SELECT id FROM organizations WHERE id = ? "+s.dialect.lock(), uid(b.OrganizationID)).Error; err != nil {
+		if err := s.lockOrganization(tx, uid(b.OrganizationID)); err != nil {
 			return err
 		}
 		var n int64
@@ -95,10 +95,10 @@ func (s *Store) CreateInbox(ctx context.Context, b models.Inbox) error {
 		if n >= models.MaxInboxes {
 			return models.Errorf(models.CodeQuota, "The organization has all %d inboxes that it may have.", models.MaxInboxes)
 		}
-		return orphan(tx.Create(&inboxRow{
+		return tx.Create(&inboxRow{
 			OrganizationID: uid(b.OrganizationID), ID: uid(b.ID), Token: b.Token, Name: b.Name, Behavior: string(behavior),
 			Received: b.Received, CreatedAt: ms(b.CreatedAt), ExpiresAt: ms(b.ExpiresAt),
-		}).Error)
+		}).Error
 	})
 	return wrap("create inbox", err)
 }

@@ -94,3 +94,14 @@ func (s *Store) UpdateOrganization(ctx context.Context, id models.ID, change fun
 	o.ID = id
 	return o, nil
 }
+
+// lockOrganization lets one transaction at a time change what is counted or compared within an organization. The code is not_found where there
+// is none.
+func (s *Store) lockOrganization(tx *gorm.DB, id uid) error {
+	var found []uid
+	err := tx.Raw("SELECT id FROM organizations WHERE id = ? "+s.dialect.lock(), id).Scan(&found).Error
+	if err == nil && len(found) == 0 {
+		return models.Errorf(models.CodeNotFound, "There is no such organization.")
+	}
+	return err
+}

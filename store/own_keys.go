@@ -45,7 +45,7 @@ func (s *Store) OwnKeys(ctx context.Context, org, after models.ID, limit int) ([
 // CreateOwnKey stores a key that an organization makes for itself. The code is quota where it has most valid ones.
 func (s *Store) CreateOwnKey(ctx context.Context, k models.APIKey, most int) error {
 	err := s.tx(ctx, func(tx *gorm.DB) error {
-		if err := s.lockKeys(tx, uid(k.OrganizationID)); err != nil {
+		if err := s.lockOrganization(tx, uid(k.OrganizationID)); err != nil {
 			return err
 		}
 		var valid int64
@@ -68,7 +68,7 @@ func (s *Store) RevokeOwnKey(ctx context.Context, org, id models.ID, now time.Ti
 	var k models.APIKey
 	err := s.tx(ctx, func(tx *gorm.DB) error {
 		// Under the lock, so that two admins who revoke one another's key at the same time leave one of them.
-		if err := s.lockKeys(tx, uid(org)); err != nil {
+		if err := s.lockOrganization(tx, uid(org)); err != nil {
 			return err
 		}
 		var row keyRow
@@ -94,14 +94,4 @@ func (s *Store) RevokeOwnKey(ctx context.Context, org, id models.ID, now time.Ti
 		return tx.Exec("UPDATE api_keys SET revoked_at = ? WHERE id = ?", ms(now), uid(id)).Error
 	})
 	return k, wrap("revoke own key", err)
-}
-
-// lockKeys lets one at a time change an organization's keys by these rules.
-func (s *Store) lockKeys(tx *gorm.DB, org uid) error {
-	var found []uid
-	err := tx.Raw("SELECT id FROM organizations WHERE id = ? "+s.dialect.lock(), org).Scan(&found).Error
-	if err == nil && len(found) == 0 {
-		return models.Errorf(models.CodeNotFound, "There is no such organization.")
-	}
-	return err
 }

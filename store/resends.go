@@ -52,10 +52,8 @@ func (s *Store) CreateResend(ctx context.Context, r *models.Resend) error {
 		Rate: r.RatePerSecond, PacedTo: ms(r.CreatedAt), CreatedAt: ms(r.CreatedAt), CreatedBy: uid(r.CreatedBy), UpdatedAt: ms(r.CreatedAt),
 	}
 	err := s.tx(ctx, func(tx *gorm.DB) error {
-		// The organization's row is locked, so that two calls at the same time can't both be the last that is allowed.
-		var org uid
-		err := tx.Raw("SELECT id FROM organizations WHERE id = ? "+s.dialect.lock(), row.OrganizationID).Row().Scan(&org)
-		if err != nil {
+		// Two calls at the same time must not both be the last that is allowed.
+		if err := s.lockOrganization(tx, row.OrganizationID); err != nil {
 			return err
 		}
 		if r.SubscriptionID != (models.ID{}) {
@@ -74,7 +72,7 @@ func (s *Store) CreateResend(ctx context.Context, r *models.Resend) error {
 		if running >= models.MaxRunningResends {
 			return models.Errorf(models.CodeQuota, "The organization has %d such jobs running, which is as many as it may have.", running)
 		}
-		err = tx.Exec("DELETE FROM resends WHERE organization_id = ? AND ended_at > 0 AND ended_at < ?",
+		err := tx.Exec("DELETE FROM resends WHERE organization_id = ? AND ended_at > 0 AND ended_at < ?",
 			row.OrganizationID, ms(r.CreatedAt.Add(-models.ResendKeptFor))).Error
 		if err != nil {
 			return err

@@ -11,11 +11,32 @@ import (
 	"hookrouter/models"
 )
 
-// CreateWorkspace stores a workspace; the code is conflict when its id exists in the organization, not_found when the
-// organization does not exist.
-func (s *Store) CreateWorkspace(ctx context.Context, w models.Workspace) error {
+// CreateWorkspace stores a workspace, of which the organization may have up to quota; 0 is no limit. The code is conflict when its id exists
+// in the organization, also where that is full: whoever registers all of theirs again learns that this one is there. It is quota where there
+// are as many as there may be, and not_found when the organization does not exist.
+func (s *Store) CreateWorkspace(ctx context.Context, w models.Workspace, quota int) error {
 	row := workspaceRow{OrganizationID: uid(w.OrganizationID), ID: uid(w.ID), Name: w.Name, CreatedAt: ms(w.CreatedAt)}
-	return wrap("create workspace", taken(orphan(s.writer(ctx).Create(&row).Error), "A workspace of this id exists already."))
+	err := s.tx(ctx, func(tx *gorm.DB) error {
+		// Two calls at the same time must not both find the last place free.
+		if err := s.lockOrganization(tx, row.OrganizationID); err != nil {
+			return err
+		}
+		if err := tx.Create(&row).Error; err != nil {
+			return taken(err, "A workspace of this id exists already.")
+		}
+		if quota == 0 {
+			return nil
+		}
+		var count int64
+		if err := tx.Model(&workspaceRow{}).Where("organization_id = ?", row.OrganizationID).Count(&count).Error; err != nil {
+			return err
+		}
+		if count > int64(quota) {
+			return models.Errorf(models.CodeQuota, "The organization has all the %d workspaces it may have.", quota)
+		}
+		return nil
+	})
+	return wrap("create workspace", err)
 }
 
 // Workspaces lists an organization's workspaces by id, after the given one, up to limit.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -216,6 +217,23 @@ func auditActors() []ui.Choice {
 		{Value: string(models.ActorOperator), Label: "The operator"},
 		{Value: string(models.ActorProgram), Label: "The program itself"},
 	}
+}
+
+// auditActions is what may be chosen: each family before what is of it, and last what was given where that is none of them.
+func (l *auditList) auditActions() []ui.Choice {
+	list := []ui.Choice{{Value: "", Label: "Anything"}}
+	last := ""
+	for _, name := range models.AuditActions() {
+		if family, _, _ := strings.Cut(name, "."); family != last {
+			last = family
+			list = append(list, ui.Choice{Value: family + ".*", Label: family + ".*"})
+		}
+		list = append(list, ui.Choice{Value: name, Label: name})
+	}
+	if given := l.given["action"]; !slices.ContainsFunc(list, func(c ui.Choice) bool { return c.Value == given }) {
+		list = append(list, ui.Choice{Value: given, Label: given})
+	}
+	return list
 }
 
 // actors is the choices with the one that was given, where that is a single key.

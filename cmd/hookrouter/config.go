@@ -45,6 +45,7 @@ type config struct {
 	APILimitMinute         int             `koanf:"api_limit_minute" validate:"min=0"`
 	APILimitHour           int             `koanf:"api_limit_hour" validate:"min=0"`
 	QuotaSubscriptions     int             `koanf:"quota_subscriptions" validate:"min=0"`
+	QuotaWorkspaces        int             `koanf:"quota_workspaces" validate:"min=0"`
 	QuotaQuicklySign       int             `koanf:"quota_quicklysign" validate:"min=0"`
 	QuicklySignLimitMinute int             `koanf:"quicklysign_limit_minute" validate:"min=0"`
 	QuicklySignSignature   bool            `koanf:"quicklysign_signature"`

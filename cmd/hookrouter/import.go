@@ -1,12 +1,15 @@
 package main
 
 import (
+	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strings"
 	"time"
+	"unicode/utf16"
 
 	"github.com/spf13/cobra"
 )
@@ -85,7 +88,28 @@ func readImport(cmd *cobra.Command, path string) ([]byte, error) {
 	if len(text) > maxImportFile {
 		return nil, usageError{fmt.Errorf("%s: more than %d MiB", path, maxImportFile>>20)}
 	}
-	return text, nil
+	return withoutMark(text), nil
+}
+
+// withoutMark is a text in UTF-8 without the byte order mark at its beginning. Programs on Windows write one; PowerShell 5 writes what is
+// sent to a file with > in UTF-16.
+func withoutMark(text []byte) []byte {
+	var order binary.ByteOrder
+	switch {
+	case bytes.HasPrefix(text, []byte("\xef\xbb\xbf")):
+		return text[3:]
+	case bytes.HasPrefix(text, []byte("\xff\xfe")):
+		order = binary.LittleEndian
+	case bytes.HasPrefix(text, []byte("\xfe\xff")):
+		order = binary.BigEndian
+	default:
+		return text
+	}
+	units := make([]uint16, 0, len(text)/2)
+	for text = text[2:]; len(text) > 1; text = text[2:] {
+		units = append(units, order.Uint16(text))
+	}
+	return []byte(string(utf16.Decode(units)))
 }
 
 // importRow is one webhook of the file on its way.

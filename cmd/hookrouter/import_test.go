@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -13,7 +14,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf16"
 
+	"github.com/spf13/cobra"
 	"github.com/stretchr/testify/require"
 
 	"hookrouter/models"
@@ -304,4 +307,35 @@ func TestShownEndpoints(t *testing.T) {
 	}
 	require.Less(t, len(shownEndpoint("https://a.test/"+strings.Repeat("x", 1000))), 120)
 	require.Equal(t, "a  b", oneLine("a\x1b\nb"))
+}
+
+// TestFilesOfWindows begin with a byte order mark, or are in UTF-16, and say the same.
+func TestFilesOfWindows(t *testing.T) {
+	t.Parallel()
+	const list = `[{"id":"é😀"}]`
+	utf16Of := func(order binary.AppendByteOrder) string {
+		b := []byte(nil)
+		for _, unit := range utf16.Encode([]rune("\ufeff" + list)) {
+			b = order.AppendUint16(b, unit)
+		}
+		return string(b)
+	}
+	for name, text := range map[string]string{
+		"bare": list, "UTF-8": "\ufeff" + list, "UTF-16, little end first": utf16Of(binary.LittleEndian), "UTF-16, big end first": utf16Of(binary.BigEndian),
+	} {
+		cmd := &cobra.Command{}
+		cmd.SetIn(strings.NewReader(text))
+		read, err := readImport(cmd, "-")
+		require.NoError(t, err)
+		require.Equal(t, list, string(read), name)
+	}
+	require.Equal(t, "\ufeff[]", string(withoutMark([]byte("\ufeff\ufeff[]"))), "one mark; what follows is no JSON")
+	require.Empty(t, withoutMark([]byte("\xff\xfe[")), "half a unit is none")
+
+	// Through the command: it gets as far as calling the service.
+	file := yousignFile("https://hooks.example.com")
+	_, err := imported(t, "http://127.0.0.1:1", "x", "yousign", file)
+	require.Equal(t, 1, exitCode(err))
+	_, err = imported(t, "http://127.0.0.1:1", "x", "yousign", "\ufeff"+file)
+	require.Equal(t, 1, exitCode(err), "%v", err)
 }

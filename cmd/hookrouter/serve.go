@@ -212,7 +212,7 @@ func (s *server) api(guard *egress.Policy, own *egress.Own) (http.Handler, error
 	c := s.config
 	o := admin.Options{
 		Token: models.NewSecret(c.AdminToken), Store: s.db, NewID: newID, Now: time.Now, Random: rand.Reader,
-		SubscriptionQuota: c.QuotaSubscriptions, Settings: c.effective,
+		SubscriptionQuota: c.QuotaSubscriptions, WorkspaceQuota: c.QuotaWorkspaces, Settings: c.effective,
 	}
 	if s.dispatcher != nil {
 		o.Lanes = s.dispatcher
@@ -255,6 +255,7 @@ func (s *server) api(guard *egress.Policy, own *egress.Own) (http.Handler, error
 		Limit:              handlers.Limit{Minute: c.APILimitMinute, Hour: c.APILimitHour},
 		SubscriptionQuota:  c.QuotaSubscriptions,
 		EntityWebhookQuota: c.QuotaQuicklySign,
+		WorkspaceQuota:     c.QuotaWorkspaces,
 		Logger:             s.log,
 		Surfaces:           []handlers.Surface{operator, packs},
 		Guests:             []func(*handlers.Core) handlers.Surface{documenso.Surface},

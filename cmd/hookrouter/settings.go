@@ -42,6 +42,7 @@ func settings() []setting {
 		{key: "api_limit_minute", value: "60", usage: "management calls per minute for each production key; sandbox keys get half; 0 is off. Publishing is not counted"},
 		{key: "api_limit_hour", value: "1200", usage: "management calls per hour for each production key; sandbox keys get a sixth; 0 is off"},
 		{key: "quota_subscriptions", value: "50", usage: "subscriptions per organization; 0 is off. An organization's own quota wins"},
+		{key: "quota_workspaces", value: "1000", usage: "workspaces per organization; 0 is off. Of more than 1000, the forms of the pages offer 1000"},
 		{key: "quota_quicklysign", value: "10000", usage: "webhooks of document packs per organization, those of the QuicklySign surface /v1, of which there is one for each pack; 0 is off. They don't count among the subscriptions"},
 		{key: "quicklysign_limit_minute", value: "600", usage: "calls per minute to /v1 for each pair of credentials; sandbox pairs get half; 0 is off"},
 		{key: "quicklysign_signature", value: "false", usage: "gives webhooks that are made under /v1 from now on a secret, so that their callbacks are signed in X-Yousign-Signature-256, which QuicklySign's are not"},

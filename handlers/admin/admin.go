@@ -47,6 +47,7 @@ type Options struct {
 	Random io.Reader // cryptographic, such as crypto/rand.Reader: keys are made from it
 
 	SubscriptionQuota int // the default of organizations; 0 sets none
+	WorkspaceQuota    int // of every organization; 0 sets none
 
 	Lanes    Lister    // nil where this instance sends nothing
 	Settings []Setting // as they hold in this process
@@ -76,21 +77,21 @@ func (a *admin) routes() []handlers.Route {
 	return []handlers.Route{
 		{Method: http.MethodGet, Path: "/admin/v1/organizations", Handle: a.listOrganizations},
 		{Method: http.MethodPost, Path: "/admin/v1/organizations", Handle: a.createOrganization, Does: "organization.create"},
-		{Method: http.MethodGet, Path: "/admin/v1/organizations/:organization", Handle: a.getOrganization},
+		{Method: http.MethodGet, Path: "/admin/v1/organizations/:organization", Handle: handlers.WithoutParameters(a.getOrganization)},
 		{Method: http.MethodPatch, Path: "/admin/v1/organizations/:organization", Handle: a.updateOrganization, Does: "organization.update"},
 
-		{Method: http.MethodGet, Path: "/admin/v1/organizations/:organization/keys", Handle: a.listKeys},
+		{Method: http.MethodGet, Path: "/admin/v1/organizations/:organization/keys", Handle: handlers.WithoutParameters(a.listKeys)},
 		{Method: http.MethodPost, Path: "/admin/v1/organizations/:organization/keys", Handle: a.createKey, Does: "key.create"},
 		{Method: http.MethodDelete, Path: "/admin/v1/organizations/:organization/keys/:key", Handle: a.revokeKey, Does: "key.revoke"},
 
-		{Method: http.MethodGet, Path: "/admin/v1/ledger", Handle: a.ledger},
-		{Method: http.MethodGet, Path: "/admin/v1/suspensions", Handle: a.suspensions},
-		{Method: http.MethodGet, Path: "/admin/v1/instances", Handle: a.instances},
-		{Method: http.MethodGet, Path: "/admin/v1/storage", Handle: a.storage},
-		{Method: http.MethodGet, Path: "/admin/v1/queue", Handle: a.queue},
-		{Method: http.MethodGet, Path: "/admin/v1/quotas", Handle: a.quotas},
-		{Method: http.MethodGet, Path: "/admin/v1/lanes", Handle: a.lanes},
-		{Method: http.MethodGet, Path: "/admin/v1/settings", Handle: a.settings},
+		{Method: http.MethodGet, Path: "/admin/v1/ledger", Handle: handlers.WithoutParameters(a.ledger)},
+		{Method: http.MethodGet, Path: "/admin/v1/suspensions", Handle: handlers.WithoutParameters(a.suspensions)},
+		{Method: http.MethodGet, Path: "/admin/v1/instances", Handle: handlers.WithoutParameters(a.instances)},
+		{Method: http.MethodGet, Path: "/admin/v1/storage", Handle: handlers.WithoutParameters(a.storage)},
+		{Method: http.MethodGet, Path: "/admin/v1/queue", Handle: handlers.WithoutParameters(a.queue)},
+		{Method: http.MethodGet, Path: "/admin/v1/quotas", Handle: handlers.WithoutParameters(a.quotas)},
+		{Method: http.MethodGet, Path: "/admin/v1/lanes", Handle: handlers.WithoutParameters(a.lanes)},
+		{Method: http.MethodGet, Path: "/admin/v1/settings", Handle: handlers.WithoutParameters(a.settings)},
 		{Method: http.MethodGet, Path: "/admin/v1/audit_log", Handle: a.auditLog},
 	}
 }

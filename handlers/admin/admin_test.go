@@ -150,7 +150,7 @@ func (l *looks) Vitals(context.Context, time.Time) (models.Vitals, error) { retu
 func (l *looks) QuotaUses(context.Context, int) ([]models.QuotaUse, error) {
 	none, three := 0, 3
 	return []models.QuotaUse{
-		{Organization: models.Organization{ID: models.ID{1}, Name: "Acme"}, Subscriptions: 9, Keys: 2},
+		{Organization: models.Organization{ID: models.ID{1}, Name: "Acme"}, Subscriptions: 9, Workspaces: 4, Keys: 2},
 		{Organization: models.Organization{ID: models.ID{2}, SubscriptionQuota: &none}},
 		{Organization: models.Organization{ID: models.ID{3}, SubscriptionQuota: &three}},
 	}, nil
@@ -189,7 +189,7 @@ func setup(t *testing.T, token string) *world {
 		return models.ID{6: 0x70, 8: 0x80, 15: n}
 	}
 	surface, err := New(Options{
-		Token: models.NewSecret(token), Store: w.store, NewID: newID, Now: now, Random: zeros{}, Lanes: w.store, SubscriptionQuota: 50,
+		Token: models.NewSecret(token), Store: w.store, NewID: newID, Now: now, Random: zeros{}, Lanes: w.store, SubscriptionQuota: 50, WorkspaceQuota: 5,
 		Settings: []Setting{{Key: "role", Value: "all", Source: "default"}},
 	})
 	require.NoError(t, err)
@@ -395,7 +395,8 @@ func TestLooks(t *testing.T) {
 	}}, w.call("GET", "/lanes", "", 200)["data"])
 	quotas := w.call("GET", "/quotas", "", 200)["data"].([]any)
 	require.Equal(t, map[string]any{
-		"organization_id": models.ID{1}.String(), "organization": "Acme", "subscriptions": 9.0, "subscription_quota": 50.0, "own_quota": false, "valid_keys": 2.0,
+		"organization_id": models.ID{1}.String(), "organization": "Acme", "subscriptions": 9.0, "subscription_quota": 50.0, "own_quota": false, "workspaces": 4.0,
+		"workspace_quota": 5.0, "valid_keys": 2.0,
 	}, quotas[0])
 	require.Nil(t, quotas[1].(map[string]any)["subscription_quota"], "0 sets none")
 	require.Equal(t, []any{3.0, true}, []any{quotas[2].(map[string]any)["subscription_quota"], quotas[2].(map[string]any)["own_quota"]})
@@ -498,4 +499,22 @@ func TestEveryRouteIsGuarded(t *testing.T) {
 		rec := w.raw(r.Method, strings.NewReplacer(":organization", "x", ":key", "y").Replace(r.Path), "", "192.0.2.1:1", `{}`)
 		require.Equal(t, 401, rec.Code, "%d %s %s", i, r.Method, r.Path)
 	}
+}
+
+// TestLooksTakeNoParameters: a parameter that a look does not have is named, not ignored.
+func TestLooksTakeNoParameters(t *testing.T) {
+	t.Parallel()
+	w := setup(t, token)
+	org := w.call("POST", "/organizations", `{"name":"Acme"}`, 201)["id"].(string)
+	for _, path := range []string{
+		"/organizations", "/organizations/" + org, "/organizations/" + org + "/keys", "/ledger", "/suspensions", "/instances", "/storage", "/queue",
+		"/quotas", "/lanes", "/settings", "/audit_log",
+	} {
+		w.call("GET", path, "", 200)
+		require.Equal(t, []string{"colour"}, w.invalid("GET", path+"?colour=1", ""), path)
+		if path != "/organizations" && path != "/audit_log" {
+			require.Equal(t, []string{"after", "limit"}, w.invalid("GET", path+"?limit=1&after=x", ""), path)
+		}
+	}
+	require.Equal(t, []string{"action"}, w.invalid("GET", "/audit_log?action=key.made", ""))
 }

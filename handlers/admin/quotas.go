@@ -15,6 +15,8 @@ type quotaOutput struct {
 	Subscriptions  int       `json:"subscriptions"`
 	Quota          *int      `json:"subscription_quota"` // as it holds; null where there is no limit
 	Own            bool      `json:"own_quota"`          // and not the operator's default
+	Workspaces     int       `json:"workspaces"`
+	WorkspaceQuota *int      `json:"workspace_quota"` // null where there is no limit
 	Keys           int       `json:"valid_keys"`
 }
 
@@ -26,17 +28,23 @@ func (a *admin) quotas(c *gin.Context) error {
 	}
 	writeList(c, all, func(u models.QuotaUse) quotaOutput {
 		out := quotaOutput{
-			OrganizationID: u.Organization.ID, Organization: u.Organization.Name, Subscriptions: u.Subscriptions, Keys: u.Keys,
-			Own: u.Organization.SubscriptionQuota != nil,
+			OrganizationID: u.Organization.ID, Organization: u.Organization.Name, Subscriptions: u.Subscriptions, Workspaces: u.Workspaces, Keys: u.Keys,
+			Own: u.Organization.SubscriptionQuota != nil, WorkspaceQuota: limit(a.WorkspaceQuota),
 		}
 		quota := a.SubscriptionQuota
 		if out.Own {
 			quota = *u.Organization.SubscriptionQuota
 		}
-		if quota > 0 {
-			out.Quota = &quota
-		}
+		out.Quota = limit(quota)
 		return out
 	})
 	return nil
+}
+
+// limit is a quota as it is shown: null where there is none.
+func limit(quota int) *int {
+	if quota == 0 {
+		return nil
+	}
+	return &quota
 }

@@ -198,9 +198,10 @@ func exerciseOwnKeys(w *world) {
 
 	require.NoError(w, w.DeleteSubscription(ctx, w.org.ID, w.subscribe().ID, models.ID{}, w.clock.Now()))
 	w.subscribe()
+	require.NoError(w, w.CreateWorkspace(ctx, models.Workspace{ID: NewID(), OrganizationID: w.org.ID, CreatedAt: w.clock.Now()}, 0))
 	uses, err := w.QuotaUses(ctx, 10)
 	require.NoError(w, err)
-	require.Equal(w, []models.QuotaUse{{Organization: w.org, Subscriptions: 1, Keys: 2}, {Organization: other}}, uses, "what is there and valid")
+	require.Equal(w, []models.QuotaUse{{Organization: w.org, Subscriptions: 1, Workspaces: 1, Keys: 2}, {Organization: other}}, uses, "what is there and valid")
 	uses, err = w.QuotaUses(ctx, 1)
 	require.NoError(w, err)
 	require.Len(w, uses, 1)

@@ -143,7 +143,9 @@ func entriesAreBounded(w *world) {
 		w.entry(models.KindScope, fmt.Sprintf("scope_%d", i))
 	}
 	e := models.CatalogueEntry{OrganizationID: w.org.ID, Kind: models.KindScope, Name: "more"}
-	w.requireCode(models.CodeQuota, w.CreateCatalogueEntry(w.Context(), &e))
+	err := w.CreateCatalogueEntry(w.Context(), &e)
+	w.requireCode(models.CodeQuota, err)
+	require.ErrorContains(w, err, "200 scopes")
 	e.Kind = models.KindEventType
 	require.NoError(w, w.CreateCatalogueEntry(w.Context(), &e))
 }

@@ -30,7 +30,7 @@ func exerciseSubscriptionPage(w *world) {
 	w.save(a)
 	require.Empty(w, w.record(succeeded(a.Deliveries[0], w.clock.Now())))
 	team := NewID()
-	require.NoError(w, w.CreateWorkspace(ctx, models.Workspace{ID: team, OrganizationID: w.org.ID, Name: "team", CreatedAt: w.clock.Now()}))
+	require.NoError(w, w.CreateWorkspace(ctx, models.Workspace{ID: team, OrganizationID: w.org.ID, Name: "team", CreatedAt: w.clock.Now()}, 0))
 	w.change(off, func(s *models.Subscription) { s.Workspaces = []string{team.String()} })
 	w.change(held, func(s *models.Subscription) { require.NoError(w, s.Rotate(secondSecret, overlap, w.clock.Now())) })
 

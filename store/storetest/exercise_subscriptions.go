@@ -116,7 +116,7 @@ func subscriptionTests() []exercise {
 func exerciseRoundTrip(w *world) {
 	ctx := w.Context()
 	ws := models.Workspace{ID: NewID(), OrganizationID: w.org.ID, Name: "one", CreatedAt: w.clock.Now()}
-	require.NoError(w, w.CreateWorkspace(ctx, ws))
+	require.NoError(w, w.CreateWorkspace(ctx, ws, 0))
 	description := "Contracts team 📝"
 	full := &models.Subscription{
 		ID: NewID(), OrganizationID: w.org.ID, Enabled: true, Sandbox: true, Events: []models.Pattern{"signer.*", "user.completed"},
@@ -290,9 +290,9 @@ func exerciseQuotas(w *world) {
 func exerciseUnknownWorkspaces(w *world) {
 	ctx := w.Context()
 	ws := models.Workspace{ID: NewID(), OrganizationID: w.org.ID, Name: "one", CreatedAt: w.clock.Now()}
-	require.NoError(w, w.CreateWorkspace(ctx, ws))
+	require.NoError(w, w.CreateWorkspace(ctx, ws, 0))
 	foreign := models.Workspace{ID: NewID(), OrganizationID: w.organization("other").ID, Name: "one", CreatedAt: w.clock.Now()}
-	require.NoError(w, w.CreateWorkspace(ctx, foreign))
+	require.NoError(w, w.CreateWorkspace(ctx, foreign, 0))
 	requireFields := func(err error, names ...string) {
 		w.requireCode(models.CodeInvalid, err)
 		var e *models.Error

@@ -16,6 +16,8 @@ func tenantTests() []exercise {
 		{"organizations", exerciseOrganizations},
 		{"a page of organizations", exerciseOrganizationPage},
 		{"workspaces", exerciseWorkspaces},
+		{"workspaces are bounded", exerciseWorkspaceQuota},
+		{"bounds hold under parallel creates", exerciseParallelBounds},
 		{"a workspace that subscriptions name stays", exerciseNamedWorkspace},
 		{"keys", exerciseKeys},
 		{"rate windows are shared by all instances", exerciseRateWindows},
@@ -128,17 +130,17 @@ func exerciseWorkspaces(w *world) {
 	var all []models.Workspace
 	for _, name := range []string{"one", "two", "three"} {
 		ws := models.Workspace{ID: NewID(), OrganizationID: w.org.ID, Name: name, CreatedAt: w.clock.Now()}
-		require.NoError(w, w.CreateWorkspace(ctx, ws))
+		require.NoError(w, w.CreateWorkspace(ctx, ws, 0))
 		all = append(all, ws)
 	}
-	w.requireCode(models.CodeConflict, w.CreateWorkspace(ctx, all[0]))
+	w.requireCode(models.CodeConflict, w.CreateWorkspace(ctx, all[0], 0))
 	other := w.organization("other")
 	same := all[0]
 	same.OrganizationID = other.ID
-	require.NoError(w, w.CreateWorkspace(ctx, same), "an id is unique within its organization only")
+	require.NoError(w, w.CreateWorkspace(ctx, same, 0), "an id is unique within its organization only")
 	lost := same
 	lost.OrganizationID = NewID()
-	w.requireCode(models.CodeNotFound, w.CreateWorkspace(ctx, lost))
+	w.requireCode(models.CodeNotFound, w.CreateWorkspace(ctx, lost, 0))
 
 	list, err := w.Workspaces(ctx, w.org.ID, models.ID{}, 10)
 	require.NoError(w, err)
@@ -154,10 +156,84 @@ func exerciseWorkspaces(w *world) {
 	require.Equal(w, []models.Workspace{same}, list)
 }
 
+func exerciseWorkspaceQuota(w *world) {
+	ctx := w.Context()
+	other := w.organization("other")
+	create := func(org, id models.ID, quota int) error {
+		return w.CreateWorkspace(ctx, models.Workspace{ID: id, OrganizationID: org, Name: "one", CreatedAt: w.clock.Now()}, quota)
+	}
+	first := NewID()
+	require.NoError(w, create(w.org.ID, first, 2))
+	require.NoError(w, create(w.org.ID, NewID(), 2))
+	refused := NewID()
+	err := create(w.org.ID, refused, 2)
+	w.requireCode(models.CodeQuota, err)
+	require.ErrorContains(w, err, "2 workspaces")
+	_, err = w.Workspace(ctx, w.org.ID, refused)
+	w.requireCode(models.CodeNotFound, err)
+	w.requireCode(models.CodeConflict, create(w.org.ID, first, 2)) // what is there is known though there is no room
+	require.NoError(w, create(other.ID, first, 2), "each organization has its own")
+	require.NoError(w, create(w.org.ID, NewID(), 0), "0 is no limit")
+	w.requireCode(models.CodeQuota, create(w.org.ID, NewID(), 2)) // a quota that was lowered
+	require.NoError(w, w.DeleteWorkspace(ctx, w.org.ID, first))
+	require.NoError(w, create(w.org.ID, NewID(), 3))
+}
+
+// exerciseParallelBounds fills what is bounded from two instances at the same time.
+func exerciseParallelBounds(w *world) {
+	ctx, now := w.Context(), w.clock.Now()
+	const room = 3
+	for range models.MaxInboxes - room {
+		w.inbox(w.org.ID)
+	}
+	var job models.Resend
+	for range models.MaxRunningResends - room {
+		job = w.resend()
+	}
+	other := w.open()
+	for name, create := range map[string]func(*store.Store, models.ID) error{
+		"workspaces": func(s *store.Store, id models.ID) error {
+			return s.CreateWorkspace(ctx, models.Workspace{ID: id, OrganizationID: w.org.ID, CreatedAt: now}, room)
+		},
+		"keys": func(s *store.Store, id models.ID) error {
+			return s.CreateOwnKey(ctx, models.APIKey{
+				ID: id, OrganizationID: w.org.ID, Hash: [32]byte(append(id[:], id[:]...)), Role: models.RoleReader, Environment: models.Sandbox, CreatedAt: now,
+			}, room)
+		},
+		"inboxes": func(s *store.Store, id models.ID) error {
+			return s.CreateInbox(ctx, models.Inbox{
+				ID: id, OrganizationID: w.org.ID, Token: id.String(), CreatedAt: now, ExpiresAt: now.Add(time.Hour),
+			})
+		},
+		"jobs": func(s *store.Store, id models.ID) error {
+			r := job
+			r.ID = id
+			return s.CreateResend(ctx, &r)
+		},
+	} {
+		var wg sync.WaitGroup
+		errs := make([]error, 4*room)
+		for i := range errs {
+			s := []*store.Store{w.Store, other}[i%2]
+			wg.Go(func() { errs[i] = create(s, NewID()) })
+		}
+		wg.Wait()
+		made := 0
+		for _, err := range errs {
+			if err == nil {
+				made++
+				continue
+			}
+			w.requireCode(models.CodeQuota, err)
+		}
+		require.Equal(w, room, made, name)
+	}
+}
+
 func exerciseNamedWorkspace(w *world) {
 	ctx := w.Context()
 	ws := models.Workspace{ID: NewID(), OrganizationID: w.org.ID, Name: "one", CreatedAt: w.clock.Now()}
-	require.NoError(w, w.CreateWorkspace(ctx, ws))
+	require.NoError(w, w.CreateWorkspace(ctx, ws, 0))
 	sub := w.subscribe(func(s *models.Subscription) { s.Workspaces = []string{ws.ID.String()} })
 	err := w.DeleteWorkspace(ctx, w.org.ID, ws.ID)
 	w.requireCode(models.CodeConflict, err)

@@ -105,7 +105,7 @@ func crowdedPages(places map[string]string) []string {
 		"/events?matched=none", "/events?event=contact.created", "/events?entity=nobody",
 		"/subscriptions?q=crowd", "/subscriptions?q=nothing+like+it", "/subscriptions?state=suspended", "/subscriptions?state=disabled",
 		"/subscriptions/{subscription}/logs?tab=failed", "/subscriptions/{subscription}/logs?tab=success",
-		"/audit?action=webhooks.delete",
+		"/audit?action=webhook.delete",
 	} {
 		list = append(list, page{path: rare}.at(places))
 	}

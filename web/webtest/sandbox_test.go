@@ -109,9 +109,12 @@ func TestKeysAndTheAuditLog(t *testing.T) {
 	b.open("/developers/audit")
 	b.see("key.revoke")
 	b.see("Refused")
-	b.fill("#action", "key.create")
+	b.put("#action", "key.create")
 	b.click(`.filters button`)
 	b.await(`((rows) => rows.length > 0 && rows.every((r) => r.innerText.includes("key.create")))([...document.querySelectorAll("tbody tr")])`, "the filter does not hold")
+	b.await(`document.querySelector("#action").value === "key.create"`, "the choice is not kept")
+	b.open("/developers/audit?action=webhooks.delete")
+	b.shown("#action-error")
 	b.open("/developers/audit?from=yesterday")
 	b.shown("#from-error")
 
