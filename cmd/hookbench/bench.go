@@ -115,7 +115,7 @@ func (b *bench) close() error {
 	if b.cluster != nil {
 		errs = append(errs, b.cluster.Stop())
 	}
-	return errors.Join(append(errs, os.RemoveAll(b.folder))...) //nolint:gosec // made by us
+	return errors.Join(append(errs, os.RemoveAll(b.folder))...)
 }
 
 // pause waits, because some figures are about time that passes.

@@ -119,7 +119,7 @@ func (b *bench) emptyDatabase(ctx context.Context, dialect, template string) (*d
 		return &database{bench: b, url: "sqlite://" + path, path: path}, b.flush(ctx)
 	}
 	query := "CREATE DATABASE " + name + " TEMPLATE " + cmp.Or(template, "template1") //nolint:gosec // names are ours and numbered
-	if _, err := b.admin.ExecContext(ctx, query); err != nil {                        //nolint:gosec // as above
+	if _, err := b.admin.ExecContext(ctx, query); err != nil {
 		return nil, fmt.Errorf("make a database: %w", err)
 	}
 	if err := b.flush(ctx); err != nil {
@@ -153,14 +153,14 @@ func (d *database) drop(ctx context.Context) error {
 	if d.conn == nil {
 		var errs []error
 		for _, suffix := range []string{"", "-wal", "-shm", ".lock"} {
-			if err := os.Remove(d.path + suffix); err != nil && !errors.Is(err, os.ErrNotExist) { //nolint:gosec // in our own folder
+			if err := os.Remove(d.path + suffix); err != nil && !errors.Is(err, os.ErrNotExist) {
 				errs = append(errs, err)
 			}
 		}
 		return errors.Join(errs...)
 	}
 	err := d.conn.Close()
-	_, dropErr := d.bench.admin.ExecContext(ctx, "DROP DATABASE "+d.name+" WITH (FORCE)") //nolint:gosec // the name is ours
+	_, dropErr := d.bench.admin.ExecContext(ctx, "DROP DATABASE "+d.name+" WITH (FORCE)")
 	return errors.Join(err, dropErr)
 }
 

@@ -122,10 +122,10 @@ func (b *bareServer) delayYardstick(ctx context.Context, s stream) ([]time.Durat
 
 // diskYardstick is the same with a server that syncs what it gets to the disk that the databases are on.
 func (b *bench) diskYardstick(ctx context.Context, s stream) (delays []time.Duration, err error) {
-	file, err := os.Create(filepath.Join(b.folder, "yardstick")) //nolint:gosec // made by us
+	file, err := os.Create(filepath.Join(b.folder, "yardstick"))
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, file.Close(), os.Remove(file.Name())) }() //nolint:gosec // made by us
+	defer func() { err = errors.Join(err, file.Close(), os.Remove(file.Name())) }()
 	return (&bareServer{file: file}).delayYardstick(ctx, s)
 }
