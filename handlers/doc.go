@@ -27,7 +27,7 @@
 //
 // Read in this order: routes.go, handlers.go, stores.go, serve.go, problem.go, surfaces.go, write.go, times.go; then who may call: auth.go, keys.go,
 // ratelimit.go, sightings.go, inprocess.go; then the way of an event: document.go, texts.go, events.go, event_input.go, event_batch.go; then subscriptions: webhooks.go,
-// webhook_input.go, fields.go, parts.go, rulebook.go, webhook_rules.go, webhook_headers.go, webhook_version.go, reasons.go, webhook_output.go; then looking:
+// webhook_input.go, fields.go, parameters.go, parts.go, rulebook.go, webhook_rules.go, webhook_headers.go, webhook_version.go, reasons.go, webhook_output.go; then looking:
 // filters.go, cursor.go, event_list.go, delivery_list.go, stats.go; then sending again: again.go, jobs.go; then questions about rules: rule_history.go, versions.go, explain.go,
 // dryrun_input.go, dryrun.go, retry_plan.go; then the sandbox: webhook_try.go, scenarios.go, scenario_step.go, inboxes.go, inbox_receive.go.
 // own_keys.go, audit.go and audit_actions.go say who did what; by_name.go lists for the operator; workspaces.go, catalogue.go, health.go, core.go and reference.go are small.
