@@ -42,7 +42,7 @@ func (f fixed) serve(c *gin.Context) {
 }
 
 // describe answers what describes the surface. It needs no key: there is nothing in it that is not in the program's source. Both are made when
-// they are first asked for: most instances never are, and what a process keeps alive counts nine times in its memory.
+// they are first asked for: most instances never are, and what a process keeps alive counts seven times in its memory.
 func (a *api) describe() []Route {
 	document := sync.OnceValue(func() fixed { return newFixed("application/yaml", openapi.Document()) })
 	page := sync.OnceValue(func() fixed { return newFixed("text/html; charset=utf-8", openapi.Reference()) })

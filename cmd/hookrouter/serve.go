@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"runtime/debug"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -126,6 +127,7 @@ func (s *server) run(ctx context.Context, dev bool) error {
 	served := make(chan error, 1)
 	go func() { served <- s.http.Serve(listener) }()
 	s.log.InfoContext(ctx, "serving", "listen", listener.Addr().String(), "role", string(s.config.Role), "database", s.db.Dialect(), "version", version())
+	debug.FreeOSMemory() // what starting took, which would else stay until the first collection under load
 	if dev && s.config.Role.accepts() {
 		if err := s.greet(ctx, listener.Addr().String()); err != nil {
 			return errors.Join(err, s.stop(ctx))
