@@ -117,6 +117,7 @@ var comparedRows = []row{
 	{key: "p99_ms", title: "publish to arrival, p99", unit: "ms"},
 	{key: "cpu_per_1000", title: "CPU-seconds per 1,000 deliveries"},
 	{key: "statements_per_event", title: "SQL statements per event"},
+	{key: "rss_mib", title: "peak memory of the router", unit: "MiB"},
 }
 
 // markdown writes a line for each figure: the medians of the blocks, and the ratios of neighboring blocks.
